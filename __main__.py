@@ -1,0 +1,54 @@
+"""A stack: its images and networks, Postgres and Redis, the backend, and the gateway before it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+
+from components import hardening
+from components.backend import Backend
+from components.configuration import read_settings, team_secret
+from components.gateway import Gateway
+from components.images import Images
+from components.networks import Networks
+from components.owner import StackOwner
+from components.postgres import Postgres
+from components.redis import Redis
+from components.stack import Stack
+
+hardening.enforce()
+
+project, name = pulumi.get_project(), pulumi.get_stack()
+settings = read_settings(project)
+stack = Stack(project, name, Path(__file__).parent, settings, StackOwner("owner", project, name).owner)
+
+images = Images(stack)
+networks = Networks(stack)
+postgres = Postgres(stack, networks, images, team_secret("postgres_password"))
+redis = Redis(stack, networks, images, team_secret("redis_password"))
+backend = Backend(
+    stack,
+    networks,
+    images,
+    postgres,
+    redis,
+    {secret: team_secret(secret) for secret in settings.backend.secrets},
+)
+gateway = Gateway(stack, networks, images)
+
+pulumi.export("url", gateway.url)
+pulumi.export("release", backend.release)
+pulumi.export("image", {"name": images.backend.name, "id": images.backend.id})
+pulumi.export(
+    "containers",
+    {
+        "gateway": [container.name for container in gateway.containers],
+        "backend": [container.name for container in backend.containers],
+        "postgres": [container.name for container in postgres.containers],
+        "redis": [container.name for container in redis.containers],
+    },
+)
+pulumi.export("networks", {"public": networks.public, "data": networks.data})
+pulumi.export("volumes", {"postgres": postgres.volume, "redis": redis.volume, **backend.volumes})
+pulumi.export("owner", stack.owner)

@@ -1,0 +1,127 @@
+"""The backend: replicas of the team's image, replaced one release by the next without a gap."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_docker as docker
+
+from components import labels as label
+from components.containers import run_workload, volume_labels
+from components.images import Images
+from components.networks import Networks
+from components.postgres import Postgres
+from components.redis import Redis
+from components.secret_files import DIRECTORY, SecretFiles
+from components.settings import BackendSettings
+from components.stack import Stack
+from components.stack_secret import StackSecret
+from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
+
+
+class Backend(pulumi.ComponentResource):
+    """The backend's containers, its secrets as files, its volumes. `release` is the release's id."""
+
+    release: pulumi.Output[str]
+    volumes: Mapping[str, pulumi.Output[str]]
+    containers: list[docker.Container]
+
+    def __init__(
+        self,
+        stack: Stack,
+        networks: Networks,
+        images: Images,
+        postgres: Postgres,
+        redis: Redis,
+        given_secrets: Mapping[str, pulumi.Output[str] | None],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("medianest:index:Backend", "backend", {}, opts)
+        settings = stack.settings.backend
+        child = pulumi.ResourceOptions(parent=self)
+
+        files: dict[str, pulumi.Output[str]] = {"database_url": postgres.url, "redis_url": redis.url}
+        versions = [postgres.version, redis.version]
+        for name, secret_settings in settings.secrets.items():
+            secret = StackSecret(name, secret_settings, given_secrets.get(name), opts=child)
+            files[name] = secret.current
+            if secret_settings.previous:
+                files[f"{name}_previous"] = secret.previous
+            versions.append(secret.version)
+        version = pulumi.Output.all(*versions).apply(
+            lambda parts: _digest(sorted(str(part) for part in parts))
+        )
+        secrets = SecretFiles(stack, "backend", files, user=settings.user, version=version, opts=child)
+
+        self.volumes = {
+            volume.name: docker.Volume(
+                f"backend-{volume.name}",
+                docker.VolumeArgs(labels=volume_labels(stack.labels("backend"))),
+                child,
+            ).name
+            for volume in settings.volumes
+        }
+        self.release = version.apply(lambda tag: release_id(images.backend.content, settings, tag))
+        self.containers = run_workload(
+            "backend",
+            Workload(
+                component="backend",
+                image=images.backend.id,
+                user=settings.user,
+                command=settings.command,
+                environment=environment(stack.name, settings) | {"RELEASE": self.release},
+                mounts=[
+                    secrets.mount,
+                    *(Mount(self.volumes[volume.name], volume.path) for volume in settings.volumes),
+                ],
+                tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},  # noqa: S108 - inside the container
+                networks=[Attachment(networks.public, ["backend"]), Attachment(networks.data, ["backend"])],
+                limits=settings.limits,
+                labels=stack.labels("backend") | {label.RELEASE: self.release},
+                probe=probe(settings),
+                update=UpdatePolicy.CREATE_FIRST,
+                replicas=settings.replicas,
+                start_seconds=settings.health.start_seconds,
+                grace_seconds=settings.drain_seconds,
+            ),
+            pulumi.ResourceOptions(
+                parent=self, depends_on=[secrets, images, *postgres.containers, *redis.containers]
+            ),
+        )
+        self.register_outputs({"release": self.release})
+
+
+def release_id(image_content: str, settings: BackendSettings, secrets_version: str) -> str:
+    """A release is what its inputs are: the same image, settings and secrets are the same release.
+
+    The number of replicas does not count. Returns 12 hexadecimal digits.
+    """
+    inputs = settings.model_dump(mode="json", exclude={"replicas"})
+    return _digest([image_content, json.dumps(inputs, sort_keys=True), secrets_version])
+
+
+def environment(stack: str, settings: BackendSettings) -> dict[str, pulumi.Input[str]]:
+    """The backend's plain variables: those of the contract, then the team's own, which win."""
+    secrets = ["database_url", "redis_url", *settings.secrets]
+    files = {f"{name.upper()}_FILE": f"{DIRECTORY}/{name}" for name in secrets}
+    contract = {"PORT": str(settings.port), "DRAIN_SECONDS": str(settings.drain_seconds), "STACK": stack}
+    return {**contract, **files, **settings.environment}
+
+
+def probe(settings: BackendSettings) -> Probe:
+    """The container's health is the backend's readiness, so that a deploy waits for it."""
+    health = settings.health
+    return Probe(
+        health.command or ["http-probe", str(settings.port), health.ready],
+        interval=health.interval_seconds,
+        timeout=health.timeout_seconds,
+        retries=health.retries,
+        start_period=health.start_seconds,
+    )
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]

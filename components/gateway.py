@@ -1,0 +1,85 @@
+"""The gateway: owns the published port, finds the backends by DNS and checks their health itself."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+from components.build_context import base_image
+from components.containers import UploadedFile, load_files, run_workload, volume_labels
+from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT, gateway_configuration
+from components.images import Images
+from components.networks import Networks
+from components.stack import Stack
+from components.workload import Attachment, Mount, Probe, PublishedPort, UpdatePolicy, Workload
+
+USER = "99"
+DIRECTORY = "/etc/haproxy"
+
+
+class Gateway(pulumi.ComponentResource):
+    """HAProxy. `url` is where it is published.
+
+    A changed configuration goes into its volume and is reloaded without a dropped request; only
+    another image, port, mount or limit replaces the container.
+    """
+
+    url: pulumi.Output[str]
+    containers: list[docker.Container]
+
+    def __init__(
+        self,
+        stack: Stack,
+        networks: Networks,
+        images: Images,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("medianest:index:Gateway", "gateway", {}, opts)
+        settings = stack.settings.gateway
+        child = pulumi.ResourceOptions(parent=self)
+        labels = stack.labels("gateway")
+        configuration = docker.Volume(
+            "gateway-configuration", docker.VolumeArgs(labels=volume_labels(labels)), child
+        )
+        loader = load_files(
+            "gateway-configuration-loader",
+            image=base_image(stack.root),
+            volume=configuration.name,
+            directory=DIRECTORY,
+            files=[
+                UploadedFile(
+                    f"{DIRECTORY}/haproxy.cfg",
+                    gateway_configuration(settings, stack.settings.backend),
+                    owner=USER,
+                    mode="0444",
+                )
+            ],
+            labels=stack.labels("gateway-configuration"),
+            opts=child,
+        )
+        self.containers = run_workload(
+            "gateway",
+            Workload(
+                component="gateway",
+                image=images.gateway.id,
+                user=USER,
+                mounts=[Mount(configuration.name, DIRECTORY, read_only=True)],
+                tmpfs={
+                    "/tmp": "rw,noexec,nosuid,nodev,size=16m",  # noqa: S108 - inside the container
+                    "/run/haproxy": f"rw,noexec,nosuid,nodev,size=1m,uid={USER},gid={USER},mode=0750",
+                },
+                networks=[Attachment(networks.public, ["gateway"])],
+                published=PublishedPort(settings.address, settings.port, PUBLIC_PORT),
+                limits=settings.limits,
+                labels=labels,
+                probe=Probe(["http-probe", str(INTERNAL_PORT), "/health"]),
+                update=UpdatePolicy.STOP_FIRST,
+                grace_seconds=30,
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[loader, images]),
+        )
+        host = f"[{settings.address}]" if ":" in settings.address else settings.address
+        # Any address of the host: the one that works everywhere is the loopback one.
+        host = "localhost" if host in {"127.0.0.1", "0.0.0.0", "[::]"} else host  # noqa: S104
+        self.url = pulumi.Output.from_input(f"http://{host}:{settings.port}")
+        self.register_outputs({"url": self.url})

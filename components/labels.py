@@ -1,0 +1,9 @@
+"""Labels by which everything of a stack is found again. They never change while the resource lives."""
+
+from __future__ import annotations
+
+PROJECT = "medianest.project"
+OWNER = "medianest.owner"
+STACK = "medianest.stack"
+COMPONENT = "medianest.component"
+RELEASE = "medianest.release"

@@ -1,0 +1,88 @@
+"""The database: one PostgreSQL on a volume, on the data network only."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+from components.containers import run_workload, volume_labels
+from components.images import Images
+from components.networks import Networks
+from components.secret_files import DIRECTORY, SecretFiles
+from components.settings import SERVICE_SECRETS
+from components.stack import Stack
+from components.stack_secret import StackSecret
+from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
+
+USER = "999"
+DATA = "/var/lib/postgresql/data"
+
+
+class Postgres(pulumi.ComponentResource):
+    """PostgreSQL. `url` is the backend's connection URL, password included, and a secret."""
+
+    url: pulumi.Output[str]
+    version: pulumi.Output[str]
+    volume: pulumi.Output[str]
+    containers: list[docker.Container]
+
+    def __init__(
+        self,
+        stack: Stack,
+        networks: Networks,
+        images: Images,
+        password: pulumi.Output[str] | None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("medianest:index:Postgres", "postgres", {}, opts)
+        settings = stack.settings.postgres
+        child = pulumi.ResourceOptions(parent=self)
+        labels = stack.labels("postgres")
+        secret = StackSecret(
+            "postgres_password", SERVICE_SECRETS["postgres_password"], password, rotates=False, opts=child
+        )
+        files = SecretFiles(stack, "postgres", {"postgres_password": secret.current}, user=USER, opts=child)
+        data = docker.Volume("postgres-data", docker.VolumeArgs(labels=volume_labels(labels)), child)
+        self.containers = run_workload(
+            "postgres",
+            Workload(
+                component="postgres",
+                image=images.postgres.id,
+                user=USER,
+                command=[
+                    "postgres",
+                    "-c",
+                    f"max_connections={settings.max_connections}",
+                    "-c",
+                    f"shared_buffers={settings.shared_buffers_mb}MB",
+                ],
+                environment={
+                    "POSTGRES_USER": settings.user,
+                    "POSTGRES_DB": settings.database,
+                    "POSTGRES_PASSWORD_FILE": f"{DIRECTORY}/postgres_password",
+                },
+                mounts=[Mount(data.name, DATA), files.mount],
+                tmpfs={
+                    "/tmp": "rw,noexec,nosuid,nodev,size=64m",  # noqa: S108 - inside the container
+                    "/var/run/postgresql": f"rw,noexec,nosuid,nodev,size=1m,uid={USER},gid={USER},mode=0755",
+                },
+                networks=[Attachment(networks.data, ["postgres"])],
+                limits=settings.limits,
+                labels=labels,
+                probe=Probe(
+                    ["pg_isready", "-q", "-h", "127.0.0.1", "-U", settings.user, "-d", settings.database]
+                ),
+                update=UpdatePolicy.STOP_FIRST,
+                start_seconds=120,
+                grace_seconds=60,
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[files, images]),
+        )
+        self.volume = data.name
+        self.version = secret.version
+        self.url = pulumi.Output.secret(
+            pulumi.Output.concat(
+                f"postgresql://{settings.user}:", secret.current, f"@postgres:5432/{settings.database}"
+            )
+        )
+        self.register_outputs({})
