@@ -1,0 +1,33 @@
+"""Where this process is between its start and its end."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """`STARTING` until migrations and connections are there, `DRAINING` from SIGTERM on."""
+
+    STARTING = "starting"
+    SERVING = "serving"
+    DRAINING = "draining"
+
+
+class Lifecycle:
+    """The phase, which only goes forward."""
+
+    def __init__(self) -> None:
+        self.phase = Phase.STARTING
+
+    def serve(self) -> None:
+        """Start-up is complete; a process that was told to stop meanwhile goes on stopping."""
+        if self.phase is Phase.STARTING:
+            self.phase = Phase.SERVING
+
+    def drain(self) -> None:
+        """Send new work elsewhere, finish what is here."""
+        self.phase = Phase.DRAINING
+
+    @property
+    def draining(self) -> bool:
+        return self.phase is Phase.DRAINING

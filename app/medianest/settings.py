@@ -1,0 +1,47 @@
+"""What the environment says about this process. Secrets are not here: see secret_source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+USERNAME = re.compile(r"^[A-Za-z0-9._@+-]{1,64}$")
+
+
+class SettingsError(ValueError):
+    """A variable that cannot be used. The message names it and says what is expected."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Read once, at start. `drain_seconds` lies between SIGTERM and SIGKILL."""
+
+    port: int
+    drain_seconds: float
+    stack: str
+    release: str
+    demo_user: str | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Raises SettingsError."""
+        demo_user = environment.get("DEMO_USER", "").strip() or None
+        if demo_user is not None and not USERNAME.match(demo_user):
+            raise SettingsError("DEMO_USER must be 1 to 64 letters, digits or . _ @ + -")
+        return cls(
+            port=int(_number(environment, "PORT", default=3000, least=1, most=65535)),
+            drain_seconds=_number(environment, "DRAIN_SECONDS", default=15, least=1, most=600),
+            stack=environment.get("STACK", "development"),
+            release=environment.get("RELEASE", "development"),
+            demo_user=demo_user,
+        )
+
+
+def _number(environment: Mapping[str, str], name: str, default: float, least: int, most: int) -> float:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise SettingsError(f"{name} must be a whole number from {least} to {most}, not {text[:20]!r}")
+    return int(text)

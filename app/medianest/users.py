@@ -1,0 +1,78 @@
+"""Users in Postgres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from medianest.database import Database
+from medianest.passwords import Passwords
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a login is checked against."""
+
+    user_id: UUID
+    password_hash: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.user_id})"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a user may see of themselves."""
+
+    id: UUID
+    username: str
+    display_name: str
+
+
+class Users:
+    """Reads and writes users. Every method raises DatabaseUnavailableError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def credentials(self, username: str) -> Credentials | None:
+        """By name, or None."""
+        query = "SELECT id, password_hash FROM users WHERE username = %s"
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(query, [username])).fetchone()
+        return Credentials(*row) if row else None
+
+    async def profile(self, user_id: UUID) -> Profile | None:
+        """By id, or None."""
+        query = "SELECT id, username, display_name FROM users WHERE id = %s"
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(query, [user_id])).fetchone()
+        return Profile(*row) if row else None
+
+    async def rename(self, user_id: UUID, display_name: str) -> Profile | None:
+        """Change how a user is called. Returns the new profile, or None when there is no such user."""
+        query = (
+            "UPDATE users SET display_name = %s, updated_at = now() WHERE id = %s"
+            " RETURNING id, username, display_name"
+        )
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(query, [display_name, user_id])).fetchone()
+        return Profile(*row) if row else None
+
+    async def provide(self, username: str, password: str, passwords: Passwords) -> bool:
+        """Make sure that a user with this password exists. Returns whether anything was written.
+
+        Safe when several replicas do it at once. Raises PasswordsBusyError.
+        """
+        known = await self.credentials(username)
+        if known is not None and await passwords.verify(known.password_hash, password):
+            return False
+        query = (
+            "INSERT INTO users (username, display_name, password_hash) VALUES (%s, %s, %s)"
+            " ON CONFLICT (username) DO UPDATE"
+            " SET password_hash = excluded.password_hash, updated_at = now()"
+        )
+        hashed = await passwords.hash(password)
+        async with self._database.connection() as connection:
+            await connection.execute(query, [username, username, hashed])
+        return True
