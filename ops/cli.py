@@ -1,0 +1,49 @@
+"""The command line, as a table of contents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from ops.activate import activate
+from ops.down import down
+from ops.errors import ExitCode, OperationError
+from ops.list_stacks import list_stacks
+from ops.logs import logs
+from ops.run_tests import run_tests
+from ops.setup.command import setup
+from ops.status import status
+from ops.up import up
+from ops.verify import verify
+
+
+class _Commands(typer.core.TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            raise OperationError("interrupted", code=ExitCode.INTERRUPTED) from interrupt
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Deploy a backend with Postgres and Redis to your own Docker hosts.",
+    epilog="Exit codes: 0 done, 1 failed, 2 bad usage or settings, 3 refused before anything was touched, "
+    "4 not verified, 130 interrupted. Every command takes --debug.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for name, command, panel in (
+    ("up", up, "Stacks"),
+    ("down", down, "Stacks"),
+    ("verify", verify, "Stacks"),
+    ("status", status, "Stacks"),
+    ("logs", logs, "Stacks"),
+    ("list", list_stacks, "Stacks"),
+    ("setup", setup, "This machine"),
+    ("activate", activate, "This machine"),
+    ("test", run_tests, "This project"),
+):
+    app.command(name, rich_help_panel=panel)(command)

@@ -1,0 +1,139 @@
+"""The command `down`: removes a stack, and proves that nothing of it is left."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from ops.errors import ExitCode, OperationError
+from ops.options import JsonOption, StackArgument, YesOption
+from ops.output import Output, seconds
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+    from ops.engine import Resource
+    from ops.session import Session
+
+# The engine lets go of networks and volumes a moment after their containers.
+PROOF_SECONDS = 5.0
+
+
+def down(stack: StackArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
+    """Remove a stack with all its data: containers, networks, volumes, images, state.
+
+    Its settings file stays. Asks first; without a terminal it needs --yes.
+
+    Examples:
+
+        ./medianest down review-17
+
+        ./medianest down staging --yes --json
+    """
+    from ops.engine import connect, resources
+    from ops.interrupted import mend
+    from ops.preflight.check import check_removal
+    from ops.session import open_session
+
+    output, began = Output(as_json), time.monotonic()
+    session = open_session()
+    session.require_stack(stack)
+    state = session.state(stack)
+    api = connect(session.environment)
+    found = resources(api, session.project.name, stack, images=True)
+    if state is None and not found:
+        output.document({"stack": stack, "removed": False})
+        output.show(f"There is nothing of stack {stack}.")
+        return
+    check_removal(session, stack, state, api, output.progress)
+    if not yes:
+        confirm(stack, found)
+    mend(session, stack, api, output.progress)
+    changes = destroy(session, stack) if state else {}
+    swept = sweep(api, session.project.name, stack, state.owner if state else None)
+    prove_empty(api, session.project.name, stack)
+    remove_from_backend(session, stack)
+    took = time.monotonic() - began
+    output.document(
+        {"stack": stack, "removed": True, "changes": changes, "swept": swept, "seconds": round(took, 2)}
+    )
+    output.show(f"[bold green]Stack {stack} is gone:[/] nothing with its labels is left. ({seconds(took)})")
+
+
+def confirm(stack: str, found: Sequence[Resource]) -> None:
+    """Ask before data is deleted. Raises OperationError when the answer is no, or nobody can answer."""
+    if not sys.stdin.isatty():
+        raise OperationError(
+            f"down deletes stack {stack} with its data, and nobody is there to ask",
+            f"Run: ./medianest down {stack} --yes",
+            ExitCode.USAGE,
+        )
+    volumes = [resource.name for resource in found if resource.kind == "volume"]
+    containers = [resource for resource in found if resource.kind == "container"]
+    typer.echo(f"Stack {stack}: {len(containers)} containers, {len(volumes)} volumes with data.", err=True)
+    if not typer.confirm("Delete them for good?", err=True):
+        raise OperationError("nothing was deleted", code=ExitCode.REFUSED)
+
+
+def destroy(session: Session, stack: str) -> dict[str, int]:
+    """Run `pulumi destroy`. Raises OperationError."""
+    from ops.failure_report import explain_failure
+    from ops.progress import Progress
+    from ops.pulumi import Pulumi
+
+    with Pulumi(session.project, stack, session.environment) as pulumi:
+        with Progress(f"Removing stack {stack}") as progress:
+            outcome = pulumi.change("destroy", progress.take, progress.interrupted)
+        if outcome.exit_code or progress.update.result != "succeeded":
+            raise explain_failure(session, stack, "destroy", outcome, progress.update)
+    return progress.update.changes
+
+
+def sweep(api: APIClient, project: str, stack: str, owner: str | None) -> list[str]:
+    """Remove what carries the labels of this very stack and owner, but is not in the state.
+
+    Those are the images, which the provider keeps for roll-backs, and what a killed run left behind.
+    Returns the names.
+    """
+    from docker.errors import APIError
+
+    from ops.engine import remove, resources
+
+    if owner is None:
+        return []
+    own = [item for item in resources(api, project, stack, images=True) if item.owner == owner]
+    for resource in own:
+        try:
+            remove(api, resource)
+        except APIError:
+            # What matters is whether it is there afterwards, and prove_empty looks at that.
+            continue
+    return [str(resource) for resource in own]
+
+
+def prove_empty(api: APIClient, project: str, stack: str) -> None:
+    """Raises OperationError that names what still carries the stack's labels."""
+    from ops.engine import resources
+
+    deadline = time.monotonic() + PROOF_SECONDS
+    while left := resources(api, project, stack, images=True):
+        if time.monotonic() > deadline:
+            raise OperationError(
+                f"stack {stack} is not gone: {', '.join(map(str, left))}",
+                f"Look at what still uses them, then run again: ./medianest down {stack}",
+                details={"left": [str(resource) for resource in left]},
+            )
+        time.sleep(0.2)
+
+
+def remove_from_backend(session: Session, stack: str) -> None:
+    """Take the empty stack out of Pulumi's state."""
+    from ops.pulumi import Pulumi
+
+    if session.state(stack) is not None:
+        with Pulumi(session.project, stack, session.environment) as pulumi:
+            pulumi.remove_stack()

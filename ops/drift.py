@@ -1,0 +1,80 @@
+"""What of a stack is gone or stopped behind Pulumi's back.
+
+Pulumi trusts its state until it is told to look (`--refresh`), which costs seconds. One look at what
+the engine lists tells whether that is needed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ops.engine import Document, Resource, log_tail
+from ops.errors import OperationError
+from ops.state import StackState
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+KINDS = {
+    "docker:index/container:Container": "container",
+    "docker:index/network:Network": "network",
+    "docker:index/volume:Volume": "volume",
+}
+HEALTHY_SECONDS = 120
+SHOWN_LINES = 10
+
+
+def drifted(state: StackState | None, live: Iterable[Resource], running: Iterable[Document]) -> list[str]:
+    """What the state has and the engine has not, or has stopped: "container NAME is stopped", …"""
+    if state is None:
+        return []
+    present = {(resource.kind, resource.id) for resource in live}
+    up = {item["Id"] for item in running if item["State"] == "running"}
+    found = []
+    for resource in state.resources:
+        kind = KINDS.get(resource["type"])
+        if kind is None or resource.get("delete") or "id" not in resource:
+            continue
+        name = (resource.get("outputs") or {}).get("name", resource["id"])
+        if (kind, resource["id"]) not in present:
+            found.append(f"{kind} {name} is gone")
+        elif kind == "container" and must_run(resource) and resource["id"] not in up:
+            found.append(f"container {name} is stopped")
+    return found
+
+
+def must_run(container: Document) -> bool:
+    """Whether a container of the state is one that runs: loaders never do."""
+    return (container.get("inputs") or {}).get("mustRun", True) is not False
+
+
+def wait_until_healthy(
+    api: APIClient, names: Sequence[str], seconds: float = HEALTHY_SECONDS, pause: float = 0.25
+) -> None:
+    """Wait for containers that Pulumi has started again, which it does not do itself.
+
+    Raises OperationError, with the end of its log, for one that is not healthy in time.
+    """
+    deadline = time.monotonic() + seconds
+    waiting = list(names)
+    while waiting := [name for name in waiting if health(api.inspect_container(name)) != "healthy"]:
+        if time.monotonic() > deadline:
+            log = "\n".join(f"    {line}" for line in log_tail(api, waiting[0], SHOWN_LINES))
+            raise OperationError(
+                f"{', '.join(waiting)} did not get healthy in {seconds:.0f} s; the end of its log:\n{log}",
+                f"All of it: docker logs {waiting[0]}",
+            )
+        time.sleep(pause)
+
+
+def health(inspected: Document) -> str:
+    """A container's health as the engine tells it, or its status where it does not run."""
+    state = inspected["State"]
+    return str(state["Health"]["Status"] if state["Running"] and "Health" in state else state["Status"])
+
+
+def announce(found: Sequence[str], say: Callable[[str], None]) -> None:
+    for line in found:
+        say(f"Behind Pulumi's back: {line}")

@@ -1,0 +1,76 @@
+"""The lock that Pulumi's file back end holds while a stack is changed.
+
+One file a run, `.pulumi/locks/organization/<project>/<stack>/<id>.json`. A run that was killed leaves
+it behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Who changes a stack, and since when."""
+
+    pid: int
+    user: str
+    host: str
+    since: str
+
+
+class Holder(Enum):
+    """What is known of the run that holds a lock."""
+
+    RUNNING = "running"
+    DEAD = "dead"
+    ELSEWHERE = "elsewhere"
+
+
+def read_locks(directory: Path) -> list[Lock]:
+    """The locks of one stack, the oldest first. Files that vanish meanwhile are no locks."""
+    locks = []
+    for path in directory.glob("*.json") if directory.is_dir() else ():
+        try:
+            content = json.loads(path.read_text())
+            locks.append(Lock(content["pid"], content["username"], content["hostname"], content["timestamp"]))
+        except (OSError, ValueError, KeyError):
+            continue
+    return sorted(locks, key=lambda lock: lock.since)
+
+
+def holder(lock: Lock, host: str, running: bool) -> Holder:
+    """Judge a lock, seen from `host`, where `running` says whether a pulumi has the lock's pid."""
+    if lock.host != host:
+        return Holder.ELSEWHERE
+    return Holder.RUNNING if running else Holder.DEAD
+
+
+def this_host() -> str:
+    return socket.gethostname()
+
+
+def is_pulumi(pid: int) -> bool:
+    """Whether a process of that id is there and is a pulumi: ids are given out again."""
+    try:
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+    except FileNotFoundError:
+        return False if Path("/proc/self").exists() else _answers(pid)
+    except OSError:
+        return True
+    return name.startswith("pulumi")
+
+
+def _answers(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

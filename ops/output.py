@@ -1,0 +1,70 @@
+"""What a command says: results on stdout, progress and errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from ops.errors import OperationError
+FILE_WIDTH = 200
+
+
+class Output:
+    """Where a command's words go. With `as_json` stdout gets one JSON document and nothing else."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+
+    def console(self) -> Console:
+        """The terminal for progress: stderr."""
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False)
+
+    def progress(self, text: str) -> None:
+        """One line of progress."""
+        print(text, file=sys.stderr, flush=True)
+
+    def document(self, document: Mapping[str, Any]) -> None:
+        """The result for machines. Says nothing unless JSON was asked for."""
+        if self.as_json:
+            print(json.dumps(document, indent=2, sort_keys=True, default=str), flush=True)
+
+    def show(self, *renderables: RenderableType) -> None:
+        """The result for people. Says nothing when JSON was asked for."""
+        if self.as_json:
+            return
+        from rich.console import Console
+
+        # Into a file or a pipe nothing is cut off.
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
+        for renderable in renderables:
+            console.print(renderable)
+
+
+def report_error(error: OperationError, as_json: bool) -> None:
+    """The one message that a failed command ends with."""
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(error.hint, file=sys.stderr)
+    if as_json:
+        problem = {"message": error.message, "hint": error.hint, "code": int(error.code)}
+        Output(as_json=True).document({**error.details, "error": problem})
+
+
+def seconds(duration: float) -> str:
+    """A duration for people: 0.4 s, 12.3 s, 2 min 5 s."""
+    if duration < 60:
+        return f"{duration:.1f} s"
+    minutes, rest = divmod(round(duration), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def megabytes(size: float) -> str:
+    """Bytes in MB (10^6), as `docker image ls` counts."""
+    return f"{size / 1e6:.0f} MB"

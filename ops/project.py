@@ -1,0 +1,98 @@
+"""The project and its stacks, as their files in the checkout say."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ops.errors import ExitCode, OperationError
+
+if TYPE_CHECKING:
+    from components.settings import StackSettings
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout with a Pulumi program."""
+
+    name: str
+    root: Path
+
+    def settings_file(self, stack: str) -> Path:
+        return self.root / f"Pulumi.{stack}.yaml"
+
+    def stacks(self) -> list[str]:
+        """Stacks that have a settings file."""
+        return sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in self.root.glob("Pulumi.*.yaml"))
+
+
+def read_project(root: Path) -> Project:
+    """The project of a checkout. Raises OperationError when there is none."""
+    document = _read_yaml(root / "Pulumi.yaml")
+    if "name" not in document:
+        raise OperationError(f"{root / 'Pulumi.yaml'} names no project", code=ExitCode.USAGE)
+    return Project(str(document["name"]), root)
+
+
+def require_stack(stack: str, known: Collection[str]) -> None:
+    """Refuse a stack that nobody has heard of. Raises OperationError with near names and the list."""
+    if stack in known:
+        return
+    near = difflib.get_close_matches(stack, known, n=3, cutoff=0.5)
+    question = f"Did you mean {' or '.join(near)}? " if near else ""
+    listed = f"Known stacks: {', '.join(sorted(known))}." if known else "There are no stacks yet."
+    raise OperationError(
+        f"stack {stack!r} is not known",
+        f"{question}{listed} A new stack begins with its settings file, Pulumi.{stack}.yaml.",
+        ExitCode.USAGE,
+    )
+
+
+def load_settings(project: Project, stack: str) -> StackSettings:
+    """The validated settings of a stack. Raises OperationError with every problem found."""
+    from components.settings import SettingsError, check_stack_name, load
+
+    path = project.settings_file(stack)
+    # The project's own configuration, in Pulumi.yaml, is for all stacks and free of our keys.
+    configuration, secret_keys = split_secrets(_read_yaml(path).get("config") or {})
+    try:
+        check_stack_name(stack)
+        return load(project.name, configuration, secret_keys)
+    except SettingsError as error:
+        problems = "\n".join(f"  - {problem}" for problem in error.problems)
+        raise OperationError(
+            f"the settings of stack {stack} cannot be used:\n{problems}",
+            f"Correct {path.name}. All settings and what they mean: components/settings.py",
+            ExitCode.USAGE,
+            {"problems": error.problems},
+        ) from error
+
+
+def split_secrets(configuration: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """The configuration, and which of its keys hold something encrypted."""
+    return configuration, {key for key, value in configuration.items() if _holds_secret(value)}
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, dict):
+        return value.keys() == {"secure"} or any(_holds_secret(part) for part in value.values())
+    return isinstance(value, list) and any(_holds_secret(part) for part in value)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        document = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except OSError as error:
+        raise OperationError(f"cannot read {path}: {error.strerror}", code=ExitCode.USAGE) from error
+    except yaml.YAMLError as error:
+        raise OperationError(f"{path.name} is not valid YAML: {error}", code=ExitCode.USAGE) from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise OperationError(f"{path.name} must hold a mapping", code=ExitCode.USAGE)
+    return document

@@ -1,0 +1,172 @@
+"""Runs the Pulumi command line: follows what it does, and stops it cleanly.
+
+Not Pulumi's Automation API: importing it costs more than everything else that an unchanged `up` does
+in this process. The flags are those that it uses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ops.child import forwarding_interrupts, lines_of, stop
+from ops.errors import ExitCode, OperationError
+from ops.paths import cache_directory
+from ops.project import Project
+
+OnEvent = Callable[[Mapping[str, Any]], None]
+# Of the documents that `pulumi stack export` gives.
+STATE_VERSION = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of Pulumi ended. `said` is what it printed, its secrets masked by Pulumi."""
+
+    exit_code: int
+    interrupted: bool
+    said: str
+    log: Path
+
+
+class Pulumi:
+    """The Pulumi command line for one stack.
+
+    It works on a copy of the stack's settings file: Pulumi writes the salt of its passphrase into
+    it, and the file in the checkout, which is tracked, holds settings only. Use as a context.
+    """
+
+    def __init__(self, project: Project, stack: str, environment: Mapping[str, str]) -> None:
+        self._project = project
+        self._stack = stack
+        self._environment = dict(environment)
+        self._directory = tempfile.TemporaryDirectory(prefix="medianest-")
+
+    def __enter__(self) -> Pulumi:
+        work = Path(self._directory.name)
+        shutil.copy(self._project.root / "Pulumi.yaml", work)
+        settings = self._project.settings_file(self._stack)
+        if settings.exists():
+            shutil.copy(settings, work)
+        else:
+            self._settings_copy.touch(mode=0o600)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._directory.cleanup()
+
+    @property
+    def _settings_copy(self) -> Path:
+        return Path(self._directory.name) / f"Pulumi.{self._stack}.yaml"
+
+    def create_stack(self) -> None:
+        """Make the stack in the back end. One that is there already is left as it is."""
+        done = self._call(["stack", "init", self._stack, "--no-select"], Path(self._directory.name))
+        if done.returncode and "already exists" not in done.stderr:
+            raise OperationError(f"Pulumi could not make stack {self._stack}: {said(done.stderr)}")
+
+    def remove_stack(self) -> None:
+        """Take the empty stack out of the back end."""
+        done = self._call(["stack", "rm", "--yes", "--preserve-config", "--stack", self._stack])
+        if done.returncode:
+            raise OperationError(f"Pulumi could not remove stack {self._stack}: {said(done.stderr)}")
+
+    def clear_lock(self) -> None:
+        """Take away the lock of a run that is no more."""
+        done = self._call(["cancel", "--yes", "--stack", self._stack])
+        if done.returncode:
+            raise OperationError(f"Pulumi could not clear the lock: {said(done.stderr)}")
+
+    def export(self) -> Mapping[str, Any] | None:
+        """The stack's deployment, or None where the back end has no such stack."""
+        done = self._call(["stack", "export", "--stack", self._stack])
+        if done.returncode == 0:
+            deployment: Mapping[str, Any] = json.loads(done.stdout)["deployment"]
+            return deployment
+        if "no stack named" in done.stderr:
+            return None
+        raise OperationError(f"Pulumi cannot read the state of stack {self._stack}: {said(done.stderr)}")
+
+    def replace_state(self, deployment: Mapping[str, Any]) -> None:
+        """Put a deployment in the place of the stack's own, as `export` gave it."""
+        document = json.dumps({"version": STATE_VERSION, "deployment": deployment})
+        done = self._call(["stack", "import", "--stack", self._stack], given=document)
+        if done.returncode:
+            raise OperationError(f"Pulumi could not mend stack {self._stack}: {said(done.stderr)}")
+
+    def change(
+        self, command: str, on_event: OnEvent, on_interrupt: Callable[[int], None], *, refresh: bool = False
+    ) -> Outcome:
+        """Run `up` or `destroy`, and hand over each event of the engine as it happens.
+
+        With `refresh` Pulumi looks at what really is there first.
+
+        Ctrl-C reaches this process alone. The first is forwarded: Pulumi lets what it has begun
+        end and saves its state. On the second it stops at once and notes in the state what was
+        under way; the third kills it. `on_interrupt` gets the number.
+        """
+        log = cache_directory() / "logs" / f"pulumi-{command}-{self._stack}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        # A pipe, not a file: with the flag come debug messages, which hold secrets in plain text.
+        reading, writing = os.pipe()
+        arguments = [
+            command,
+            *("--yes", "--skip-preview", "--non-interactive", "--color", "never"),
+            *("--stack", self._stack, "--config-file", str(self._settings_copy)),
+            *("--event-log", f"/dev/fd/{writing}"),
+            *(["--refresh"] if refresh else []),
+        ]
+        with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+            process = subprocess.Popen(
+                [self._executable(), *arguments],
+                cwd=self._project.root,
+                # The flag is hidden behind this variable.
+                env={**self._environment, "PULUMI_DEBUG_COMMANDS": "true"},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=[writing],
+            )
+        os.close(writing)
+        try:
+            with forwarding_interrupts(process, on_interrupt) as interrupts, open(reading, "rb") as pipe:
+                for line in lines_of(pipe, process):
+                    on_event(json.loads(line))
+                code = process.wait()
+        finally:
+            # Also when this process fails: nothing runs on behind its back.
+            stop(process)
+        return Outcome(code, bool(interrupts), log.read_text(), log)
+
+    def _executable(self) -> str:
+        found = shutil.which("pulumi", path=self._environment.get("PATH"))
+        if found is None:
+            raise OperationError("Pulumi is not there", "Run: ./medianest setup", ExitCode.REFUSED)
+        return found
+
+    def _call(
+        self, arguments: Sequence[str], directory: Path | None = None, given: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self._executable(), *arguments, "--non-interactive", "--color", "never"],
+            cwd=directory or self._project.root,
+            env=self._environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def said(text: str) -> str:
+    """The message in what Pulumi printed: its last line, without the word error."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("@ ")]
+    return lines[-1].removeprefix("error: ") if lines else "it did not say why"

@@ -1,0 +1,1 @@
+"""Set-up: what has to be on this machine before a stack can be deployed."""
