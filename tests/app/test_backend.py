@@ -1,0 +1,82 @@
+import asyncio
+from typing import Any
+
+import pytest
+from conftest import DEMO_USER, StartBackend, build
+from link import Link
+from medianest import backend as backend_module
+from medianest.backend import secret_rules
+from medianest.lifecycle import Phase
+from medianest.settings import Settings
+
+
+async def stored_hash(start: StartBackend, **changes: str) -> str:
+    async with start(**changes) as running:
+        known = await running.backend.users.credentials(DEMO_USER)
+    assert known is not None
+    assert known.password_hash not in repr(known)
+    return known.password_hash
+
+
+async def test_the_demo_user_is_made_once_and_follows_a_changed_password(start_backend: StartBackend) -> None:
+    first = await stored_hash(start_backend)
+    assert await stored_hash(start_backend) == first
+    changed = await stored_hash(start_backend, DEMO_PASSWORD="another password entirely")
+    assert changed != first
+    async with start_backend(DEMO_PASSWORD="another password entirely") as running:
+        credentials = {"username": DEMO_USER, "password": running.demo_password}
+        assert (await running.client.post("/api/auth/login", json=credentials)).status_code == 401
+
+
+async def test_no_demo_user_without_the_setting(start_backend: StartBackend) -> None:
+    async with start_backend(DEMO_USER="") as running:
+        assert await running.backend.users.credentials(DEMO_USER) is None
+
+
+async def test_two_replicas_may_start_at_once(start_backend: StartBackend) -> None:
+    async def replica() -> Phase:
+        async with start_backend() as running:
+            await running.token()
+            return running.backend.lifecycle.phase
+
+    phases = await asyncio.gather(*(replica() for _ in range(3)))
+    assert phases == [Phase.SERVING] * 3
+
+
+async def test_postgres_is_waited_for(
+    environment: dict[str, str], postgres_link: Link, logged: list[dict[str, Any]]
+) -> None:
+    await postgres_link.cut()
+    backend = await build(environment)
+    starting = asyncio.create_task(backend.start())
+    await asyncio.sleep(0.5)
+    phases = [backend.lifecycle.phase]
+    await postgres_link.mend()
+    async with asyncio.timeout(10):
+        await starting
+    phases.append(backend.lifecycle.phase)
+    assert phases == [Phase.STARTING, Phase.SERVING]
+    pauses = [event["retry_in"] for event in logged if "retry_in" in event]
+    assert pauses[:2] == [0.1, 0.2]
+    await backend.stop()
+
+
+async def test_the_pause_between_tries_has_a_limit(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, Any]]
+) -> None:
+    monkeypatch.setattr(backend_module, "_LONGEST_PAUSE", 0.3)
+    backend = await build(environment | {"DATABASE_URL": "postgresql://user:x7Kq2@127.0.0.1:9/medianest"})
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1.5):
+            await backend.start()
+    assert [event["retry_in"] for event in logged if "retry_in" in event][:4] == [0.1, 0.2, 0.3, 0.3]
+    await backend.stop()
+
+
+def test_the_demo_password_is_a_secret_only_where_there_is_a_demo_user() -> None:
+    def names(environment: dict[str, str]) -> set[str]:
+        return {rule.name for rule in secret_rules(Settings.from_environment(environment))}
+
+    always = {"jwt_secret", "jwt_secret_previous", "database_url", "redis_url"}
+    assert names({}) == always
+    assert names({"DEMO_USER": "demo"}) == always | {"demo_password"}

@@ -1,0 +1,195 @@
+"""A deployed stack as the checks see it: what was declared, and what runs.
+
+The command line hands over what was declared in a file (MEDIANEST_STACK_FACTS): the stack's name, its
+outputs and its settings. Everything else is read off the engine.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import docker
+import pytest
+import testinfra
+from docker.errors import APIError
+from docker.models.containers import Container
+from testinfra.host import Host
+
+from components import labels
+from components.settings import LimitSettings, StackSettings
+
+# 127.0.0.11, as /proc/net/tcp writes it.
+ENGINE_NAME_SERVER = "0B00007F"
+
+
+@dataclass(frozen=True)
+class Process:
+    """What the kernel tells of one process of a container."""
+
+    pid: int
+    status: dict[str, str]
+    environment: str
+    arguments: str
+    mounts: str
+    sockets: str
+
+    def listening_ports(self) -> set[int]:
+        """TCP ports that anything in its network listens on, but for the engine's own name server.
+
+        Source: https://docs.kernel.org/networking/proc_net_tcp.html (state 0A is LISTEN)
+        """
+        rows = [line.split() for line in self.sockets.splitlines()]
+        listening = [row[1].split(":") for row in rows if row[3:4] == ["0A"]]
+        return {int(port, 16) for address, port in listening if address != ENGINE_NAME_SERVER}
+
+
+@dataclass(frozen=True)
+class Running:
+    """One container of the stack."""
+
+    component: str
+    container: Container
+
+    @property
+    def name(self) -> str:
+        return str(self.container.name)
+
+    @cached_property
+    def inspected(self) -> dict[str, Any]:
+        return dict(self.container.attrs)
+
+    @cached_property
+    def shell(self) -> Host:
+        """Commands inside the container, as its own user."""
+        return testinfra.get_host(f"docker://{self.name}")
+
+    @cached_property
+    def has_shell(self) -> bool:
+        try:
+            return self.container.exec_run(["sh", "-c", ":"]).exit_code == 0
+        except APIError:
+            return False
+
+    def processes(self) -> list[Process]:
+        """Its processes, from the host's /proc where that shows them, else from its own.
+
+        So that images without a shell are checked too. A process that ends meanwhile is left out.
+        """
+        listed = self.container.top(ps_args="-eo uid,pid")["Processes"]
+        pids = [int(row[1]) for row in listed]
+        read = self._read_here if os.access(f"/proc/{pids[0]}/environ", os.R_OK) else self._read_inside
+        if read == self._read_inside:
+            pids = [int(pid) for pid in self.shell.run("ls /proc | grep -E '^[0-9]+$'").stdout.split()]
+        found = []
+        for pid in pids:
+            try:
+                status, environment, arguments, mounts, *sockets = (
+                    read(pid, name)
+                    for name in ("status", "environ", "cmdline", "mountinfo", "net/tcp", "net/tcp6")
+                )
+            except OSError:
+                continue
+            lines = (line.partition(":\t") for line in status.splitlines())
+            words = {name: value for name, _, value in lines}
+            found.append(Process(pid, words, environment, arguments, mounts, "\n".join(sockets)))
+        return found
+
+    @staticmethod
+    def _read_here(pid: int, name: str) -> str:
+        return Path(f"/proc/{pid}/{name}").read_bytes().decode(errors="replace")
+
+    def _read_inside(self, pid: int, name: str) -> str:
+        answer = self.shell.run("cat /proc/%s/%s", str(pid), name)
+        if answer.rc != 0:
+            raise ProcessLookupError(pid)
+        return str(answer.stdout)
+
+    def set_user_id_files(self) -> list[str]:
+        """Files of its root file system that run as somebody else than their caller."""
+        if self.has_shell:
+            return str(self.shell.run("find / -xdev -perm /6000 -type f 2>/dev/null").stdout).split()
+        with tempfile.TemporaryFile() as exported:
+            for part in cast("Iterator[bytes]", self.container.export()):
+                exported.write(part)
+            exported.seek(0)
+            with tarfile.open(fileobj=exported) as archive:
+                return [entry.name for entry in archive if entry.isfile() and entry.mode & 0o6000]
+
+    def directory(self, path: str) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
+        """The files below a directory, through the engine's API: no process in the container."""
+        stream, _ = self.container.get_archive(path)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+            return {
+                entry.name.split("/", 1)[1]: (entry, content.read())
+                for entry in archive.getmembers()
+                if entry.isfile() and (content := archive.extractfile(entry))
+            }
+
+
+@dataclass(frozen=True)
+class DeployedStack:
+    """The stack under test."""
+
+    name: str
+    outputs: dict[str, Any]
+    settings: StackSettings
+    engine: docker.DockerClient
+
+    @cached_property
+    def containers(self) -> list[Running]:
+        return [
+            Running(component, self.engine.containers.get(name))
+            for component, names in self.outputs["containers"].items()
+            for name in names
+        ]
+
+    @cached_property
+    def loaders(self) -> list[Container]:
+        """The containers that only took files into a volume and never run."""
+        listed = self.engine.containers.list(all=True, filters={"label": self.label_filter})
+        return [item for item in listed if item.name not in {running.name for running in self.containers}]
+
+    @property
+    def label_filter(self) -> list[str]:
+        return [f"{labels.STACK}={self.name}", f"{labels.OWNER}={self.outputs['owner']}"]
+
+    def of(self, component: str) -> list[Running]:
+        return [item for item in self.containers if item.component == component]
+
+    def limits(self, component: str) -> LimitSettings:
+        limits = getattr(self.settings, component).limits
+        assert isinstance(limits, LimitSettings)
+        return limits
+
+    @cached_property
+    def secrets(self) -> dict[str, str]:
+        """Every secret's value by file and consumer. Never put one into an assertion's message."""
+        return {
+            f"{running.component}:{name}": content.decode()
+            for running in self.containers
+            if any(mount["Destination"] == "/run/secrets" for mount in running.inspected["Mounts"])
+            for name, (_, content) in running.directory("/run/secrets").items()
+        }
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[DeployedStack]:
+    path = os.environ.get("MEDIANEST_STACK_FACTS")
+    if not path:
+        pytest.fail("these checks look at a deployed stack: run them with `./medianest verify STACK`")
+    with open(path) as file:
+        facts = json.load(file)
+    engine = docker.from_env()
+    yield DeployedStack(
+        facts["stack"], facts["outputs"], StackSettings.model_validate(facts["settings"]), engine
+    )
+    engine.close()

@@ -1,0 +1,166 @@
+"""Containers for tests: hardened as a stack's are, found by a label, and removed with all they made."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import docker
+from docker.models.containers import Container
+from docker.models.networks import Network
+from docker.models.volumes import Volume
+from docker.types import EndpointConfig
+
+LABEL = "medianest.test"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to put into a volume."""
+
+    content: str
+    owner: int = 0
+    mode: int = 0o444
+
+
+class Engine:
+    """Makes containers, volumes and networks that carry a label of this run."""
+
+    def __init__(self, client: docker.DockerClient) -> None:
+        self._client = client
+        self._run = uuid.uuid4().hex[:8]
+        self._labels = {LABEL: self._run}
+        self._number = 0
+
+    def _name(self, kind: str) -> str:
+        self._number += 1
+        return f"test-images-{self._run}-{kind}-{self._number}"
+
+    def network(self) -> Network:
+        return self._client.networks.create(self._name("network"), labels=self._labels)
+
+    def volume(self) -> Volume:
+        return self._client.volumes.create(self._name("volume"), labels=self._labels)
+
+    def files(self, image: str, files: Mapping[str, File], path: str = "/files") -> Volume:
+        """A volume with `files` by name; it belongs to whom `path` belongs in the image."""
+        volume = self.volume()
+        self.write(image, volume, files, path)
+        return volume
+
+    def write(self, image: str, volume: Volume, files: Mapping[str, File], path: str = "/files") -> None:
+        """Write files into a volume through a container that is never started, as a stack does."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name, file in files.items():
+                content = file.content.encode()
+                entry = tarfile.TarInfo(name)
+                entry.size, entry.mode, entry.uid, entry.gid = len(content), file.mode, file.owner, file.owner
+                tar.addfile(entry, io.BytesIO(content))
+        loader = self._client.containers.create(
+            image, ["true"], name=self._name("loader"), labels=self._labels, volumes=[f"{volume.name}:{path}"]
+        )
+        loader.put_archive(path, archive.getvalue())
+        loader.remove()
+
+    def start(
+        self,
+        image: str,
+        command: Sequence[str] = (),
+        *,
+        volumes: Mapping[str, str] | None = None,
+        tmpfs: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        network: Network | None = None,
+        alias: str | None = None,
+        publish: int | None = None,
+        memory: str = "256m",
+    ) -> Container:
+        """Start a container; `volumes` maps "PATH" or "PATH:ro" to a volume's name."""
+        attachments: dict[str, EndpointConfig] | None = None
+        if network and alias:
+            attachments = {str(network.name): EndpointConfig("1.41", aliases=[alias])}
+        # Probed more often than the image asks for, as a stack does.
+        second = 1_000_000_000
+        probe = self._client.images.get(image).attrs["Config"]["Healthcheck"]["Test"]
+        return self._client.containers.run(
+            image,
+            list(command),
+            detach=True,
+            name=self._name("container"),
+            labels=self._labels,
+            healthcheck={"test": probe, "interval": second // 4, "timeout": 2 * second, "retries": 20},
+            volumes=[f"{name}:{path}" for path, name in (volumes or {}).items()],
+            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m", **(tmpfs or {})},
+            environment=dict(environment or {}),
+            network=network.name if network else None,
+            networking_config=attachments,
+            ports={f"{publish}/tcp": ("127.0.0.1", 0)} if publish else None,
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges:true"],
+            init=True,
+            mem_limit=memory,
+            memswap_limit=memory,
+            pids_limit=100,
+        )
+
+    def clean_up(self) -> None:
+        """Remove what this run made."""
+        mine: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={self._run}"}
+        for container in self._client.containers.list(all=True, filters=mine):
+            container.remove(force=True, v=True)
+        for network in self._client.networks.list(filters=mine):
+            network.remove()
+        for volume in self._client.volumes.list(filters=mine):
+            volume.remove()
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Wait for a condition. Raises AssertionError saying `what` did not happen."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+
+
+def health(container: Container) -> str:
+    container.reload()
+    return str(container.attrs["State"]["Health"]["Status"])
+
+
+def wait_healthy(container: Container) -> None:
+    """Raises AssertionError with the container's log when it ends instead."""
+
+    def healthy() -> bool:
+        state = health(container)
+        assert container.status == "running", logs(container)
+        return state == "healthy"
+
+    until(healthy, f"{container.name} healthy")
+
+
+def exit_code(container: Container) -> int:
+    """Wait for the container to end."""
+    return int(container.wait(timeout=30)["StatusCode"])
+
+
+def logs(container: Container) -> str:
+    return bytes(container.logs(stream=False)).decode(errors="replace")
+
+
+def published_port(container: Container, port: int) -> int:
+    container.reload()
+    (binding,) = container.ports[f"{port}/tcp"] or []
+    return int(binding["HostPort"])
+
+
+def run(container: Container, *command: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run a command in a container: its exit code and output."""
+    done = container.exec_run(list(command), environment=dict(environment or {}))
+    output = done.output if isinstance(done.output, bytes) else b"".join(done.output)
+    return int(done.exit_code or 0), output.decode(errors="replace").strip()

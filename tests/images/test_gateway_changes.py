@@ -1,0 +1,125 @@
+"""The gateway while things change around it: its configuration, its backends, its own end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import partial
+
+import pytest
+
+from components.gateway_configuration import gateway_configuration
+from tests.images.engine import Engine, File, exit_code, logs, until, wait_healthy
+from tests.images.gateways import (
+    BACKEND,
+    SETTINGS,
+    TMPFS,
+    WARMING_UP,
+    Answer,
+    RunningGateway,
+    count,
+    start_gateway,
+)
+from tests.images.load import Load
+
+LARGER = SETTINGS.model_copy(update={"body_limit_mb": 2})
+
+
+def reloaded(gateway: RunningGateway, times: int) -> bool:
+    return logs(gateway.container).count("gateway: reloading") == times
+
+
+@pytest.fixture(scope="module")
+def gateway(shared_engine: Engine, gateway_image: str) -> RunningGateway:
+    """One for all changes, with two backends that stay."""
+    gateway = start_gateway(shared_engine, gateway_image)
+    gateway.stub()
+    gateway.stub()
+    gateway.wait_for_servers(2)
+    return gateway
+
+
+def test_a_changed_configuration_is_taken_over_without_a_dropped_request(gateway: RunningGateway) -> None:
+    body = b"x" * 1_500_000
+    assert gateway.request(method="POST", body=body).status == 413
+    with Load(gateway.port) as load:
+        for number in range(1, 4):
+            gateway.configure(gateway_configuration(LARGER, BACKEND) + f"# change {number}\n")
+            until(partial(reloaded, gateway, number), f"reload {number}")
+            time.sleep(0.5)
+    assert set(load.answers) == {200}, load.answers
+    assert load.answers[200] > 100
+    assert gateway.request(method="POST", body=body).status == 200
+
+
+def test_a_bad_configuration_is_refused_and_the_one_before_serves_on(gateway: RunningGateway) -> None:
+    before = logs(gateway.container).count("gateway: reloading")
+    gateway.configure("frontend clients\n    bind :8080\n    nonsense here\n")
+    until(lambda: "is refused, the one before serves on" in logs(gateway.container), "refusal")
+    assert "unknown keyword 'nonsense'" in logs(gateway.container)
+    assert reloaded(gateway, before)
+    assert gateway.request().status == 200
+    gateway.configure(gateway_configuration(SETTINGS, BACKEND))
+    until(partial(reloaded, gateway, before + 1), "reload of the next good one")
+    assert gateway.request().status == 200
+
+
+def test_a_backend_that_dies_fails_no_read_and_is_used_again_when_it_is_back(gateway: RunningGateway) -> None:
+    victim = gateway.stub()
+    gateway.wait_for_servers(3)
+    with Load(gateway.port) as load:
+        time.sleep(0.5)
+        victim.kill("SIGKILL")
+        time.sleep(2)
+    assert set(load.answers) == {200}, load.answers
+    victim.start()
+    gateway.wait_for_servers(3)
+    victim.remove(force=True)
+
+
+def test_a_backend_that_warms_up_gets_no_request(gateway: RunningGateway) -> None:
+    # Writes, since a read that met it would be repeated elsewhere and not be seen.
+    with Load(gateway.port, "POST", "/job") as load:
+        warming_up = gateway.stub(ready=503, everything_else=WARMING_UP)
+        until(lambda: count(warming_up, "GET /api/health/ready") > 2, "checks of the new one")
+        time.sleep(1)
+    assert set(load.answers) == {200}, load.answers
+    assert count(warming_up, "POST /job") == 0
+
+
+def test_a_stop_ends_what_has_begun(engine: Engine, gateway_image: str) -> None:
+    gateway = start_gateway(engine, gateway_image)
+    gateway.stub()
+    gateway.wait_for_servers(1)
+    answers: list[Answer] = []
+    slow = threading.Thread(target=lambda: answers.append(gateway.request("/slow")))
+    slow.start()
+    time.sleep(0.4)
+    gateway.container.kill("SIGTERM")
+    slow.join()
+    assert [answer.status for answer in answers] == [200]
+    assert exit_code(gateway.container) == 0
+
+
+def test_a_configuration_that_comes_late_is_waited_for(engine: Engine, gateway_image: str) -> None:
+    volume = engine.volume()
+    container = engine.start(gateway_image, volumes={"/etc/haproxy:ro": volume.name}, tmpfs=TMPFS)
+    time.sleep(0.5)
+    engine.write(gateway_image, volume, {"haproxy.cfg": File(gateway_configuration(SETTINGS, BACKEND))})
+    wait_healthy(container)
+
+
+def test_a_missing_configuration_is_told(engine: Engine, gateway_image: str) -> None:
+    container = engine.start(gateway_image, tmpfs=TMPFS, environment={"CONFIGURATION_WAIT_SECONDS": "1"})
+    assert exit_code(container) == 1
+    assert "gateway: no configuration in /etc/haproxy/haproxy.cfg after 1 s: mount the volume" in logs(
+        container
+    )
+
+
+def test_a_bad_configuration_at_the_start_is_told(engine: Engine, gateway_image: str) -> None:
+    volume = engine.files(gateway_image, {"haproxy.cfg": File("nonsense\n")})
+    container = engine.start(gateway_image, volumes={"/etc/haproxy:ro": volume.name}, tmpfs=TMPFS)
+    assert exit_code(container) == 1
+    assert "unknown keyword 'nonsense'" in logs(container)
+    assert "cannot be used: the reason is above" in logs(container)

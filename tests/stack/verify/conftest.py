@@ -1,0 +1,1 @@
+from tests.harness.deployed_stack import stack as stack

@@ -1,0 +1,133 @@
+"""What was declared of the containers is what runs: users, roots, capabilities, limits, health, logs."""
+
+from __future__ import annotations
+
+from components import labels
+from tests.harness.deployed_stack import DeployedStack
+
+USERS = {"postgres": "999", "redis": "999", "gateway": "99"}
+
+
+def test_every_component_runs_with_its_replicas(stack: DeployedStack) -> None:
+    assert {name: len(found) for name, found in stack.outputs["containers"].items()} == {
+        "gateway": 1,
+        "backend": stack.settings.backend.replicas,
+        "postgres": 1,
+        "redis": 1,
+    }
+
+
+def test_containers_run_and_are_healthy(stack: DeployedStack) -> None:
+    for running in stack.containers:
+        state = running.inspected["State"]
+        assert state["Status"] == "running", running.name
+        assert state["Health"]["Status"] == "healthy", running.name
+
+
+def test_containers_have_not_restarted(stack: DeployedStack) -> None:
+    assert {running.name: running.inspected["RestartCount"] for running in stack.containers} == {
+        running.name: 0 for running in stack.containers
+    }
+
+
+def test_processes_belong_to_the_declared_user(stack: DeployedStack) -> None:
+    users = USERS | {"backend": stack.settings.backend.user}
+    for running in stack.containers:
+        assert running.inspected["Config"]["User"] == users[running.component], running.name
+        processes = running.container.top(ps_args="-eo uid,pid")["Processes"]
+        assert processes, running.name
+        assert {process[0] for process in processes} == {users[running.component]}, running.name
+
+
+def test_root_file_systems_are_read_only(stack: DeployedStack) -> None:
+    for running in stack.containers:
+        assert running.inspected["HostConfig"]["ReadonlyRootfs"] is True, running.name
+        for process in running.processes():
+            root = next(line.split() for line in process.mounts.splitlines() if line.split()[4] == "/")
+            assert "ro" in root[5].split(","), running.name
+
+
+def test_no_capability_is_left_and_none_can_be_gained(stack: DeployedStack) -> None:
+    for running in stack.containers:
+        host = running.inspected["HostConfig"]
+        assert host["CapDrop"] == ["ALL"], running.name
+        assert not host["CapAdd"], running.name
+        assert host["Privileged"] is False, running.name
+        assert "no-new-privileges:true" in host["SecurityOpt"], running.name
+        processes = running.processes()
+        assert processes, running.name
+        for process in processes:
+            for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+                assert int(process.status[kind], 16) == 0, (running.name, kind)
+            assert process.status["NoNewPrivs"] == "1", running.name
+            assert process.status["Seccomp"] == "2", running.name
+
+
+def test_limits_are_the_declared_ones(stack: DeployedStack) -> None:
+    for running in stack.containers:
+        limits, host = stack.limits(running.component), running.inspected["HostConfig"]
+        assert host["Memory"] == limits.memory_mb * 1024 * 1024, running.name
+        assert host["MemorySwap"] == host["Memory"], running.name
+        assert host["NanoCpus"] == round(limits.cpus * 1e9), running.name
+        assert host["PidsLimit"] == limits.pids, running.name
+
+
+def test_nothing_of_the_host_is_shared(stack: DeployedStack) -> None:
+    for running in stack.containers:
+        host = running.inspected["HostConfig"]
+        assert {mount["Type"] for mount in running.inspected["Mounts"]} <= {"volume"}, running.name
+        assert not host["Devices"], running.name
+        for namespace in ("NetworkMode", "PidMode", "IpcMode", "UsernsMode", "UTSMode"):
+            assert host[namespace] != "host", (running.name, namespace)
+
+
+def test_containers_come_back_have_an_init_and_rotate_their_logs(stack: DeployedStack) -> None:
+    for running in stack.containers:
+        host = running.inspected["HostConfig"]
+        assert host["RestartPolicy"]["Name"] == "unless-stopped", running.name
+        assert host["Init"] is True, running.name
+        assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}, running.name
+
+
+def test_everything_carries_the_labels_of_its_stack(stack: DeployedStack) -> None:
+    for running in stack.containers:
+        found = running.inspected["Config"]["Labels"]
+        assert found[labels.PROJECT] == "medianest" or found[labels.PROJECT], running.name
+        assert found[labels.STACK] == stack.name, running.name
+        assert found[labels.OWNER] == stack.outputs["owner"], running.name
+        assert found[labels.COMPONENT] == running.component, running.name
+
+
+def test_backends_carry_the_release_and_run_its_image(stack: DeployedStack) -> None:
+    for running in stack.of("backend"):
+        assert running.inspected["Config"]["Labels"][labels.RELEASE] == stack.outputs["release"]
+        assert running.inspected["Image"] == stack.outputs["image"]["id"]
+
+
+def test_the_images_tag_follows_the_stack(stack: DeployedStack) -> None:
+    project = stack.outputs["image"]["name"].split("/")[0]
+    image = stack.engine.images.get(f"{project}/backend:{stack.name}")
+    assert image.id == stack.outputs["image"]["id"]
+    assert image.labels[labels.STACK] == stack.name
+    assert image.labels[labels.OWNER] == stack.outputs["owner"]
+
+
+def test_loaders_never_ran(stack: DeployedStack) -> None:
+    assert len(stack.loaders) == 4
+    for loader in stack.loaders:
+        assert loader.attrs["State"]["Status"] == "created", loader.name
+        assert loader.attrs["State"]["StartedAt"].startswith("0001-"), loader.name
+        assert loader.attrs["HostConfig"]["NetworkMode"] == "none", loader.name
+
+
+def test_no_set_user_id_file_is_in_an_image(stack: DeployedStack) -> None:
+    for running in stack.containers:
+        assert running.set_user_id_files() == [], running.name
+
+
+def test_users_inside_are_the_declared_ones(stack: DeployedStack) -> None:
+    users = USERS | {"backend": stack.settings.backend.user}
+    for running in stack.containers:
+        if running.has_shell:
+            assert running.shell.run("id -u").stdout.strip() == users[running.component], running.name
+            assert running.shell.run("touch /written").rc != 0, running.name

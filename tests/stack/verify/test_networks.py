@@ -1,0 +1,72 @@
+"""Who can reach whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT, STATE_PORT
+from tests.harness.deployed_stack import DeployedStack
+
+
+def _published(ports: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(entry["HostIp"], entry["HostPort"]) for bound in ports.values() for entry in bound or []]
+
+
+def test_only_the_gateway_publishes_a_port_on_the_declared_address(stack: DeployedStack) -> None:
+    gateway = stack.settings.gateway
+    for running in stack.containers:
+        published = _published(running.inspected["NetworkSettings"]["Ports"])
+        expected = [(gateway.address, str(gateway.port))] if running.component == "gateway" else []
+        assert published == expected, running.name
+
+
+def test_only_the_declared_ports_are_listened_on(stack: DeployedStack) -> None:
+    ports = {
+        "gateway": {PUBLIC_PORT, INTERNAL_PORT, STATE_PORT},
+        "backend": {stack.settings.backend.port},
+        "postgres": {5432},
+        "redis": {6379},
+    }
+    for running in stack.containers:
+        process, *_ = running.processes()
+        assert process.listening_ports() == ports[running.component], running.name
+
+
+def test_the_data_network_has_no_way_out(stack: DeployedStack) -> None:
+    network = stack.engine.networks.get(stack.outputs["networks"]["data"])
+    assert network.attrs["Internal"] is True
+    for running in stack.of("postgres") + stack.of("redis"):
+        assert list(running.inspected["NetworkSettings"]["Networks"]) == [stack.outputs["networks"]["data"]]
+
+
+def test_the_gateway_cannot_reach_the_data(stack: DeployedStack) -> None:
+    (gateway,) = stack.of("gateway")
+    (postgres,) = stack.of("postgres")
+    network = postgres.inspected["NetworkSettings"]["Networks"][stack.outputs["networks"]["data"]]
+    assert list(gateway.inspected["NetworkSettings"]["Networks"]) == [stack.outputs["networks"]["public"]]
+    reached = gateway.shell.run(f"timeout 2 bash -c 'exec 3<>/dev/tcp/{network['IPAddress']}/5432'")
+    assert reached.rc != 0
+
+
+def test_the_gateway_answers_for_the_backend(stack: DeployedStack) -> None:
+    answer = requests.get(stack.outputs["url"] + stack.settings.backend.health.ready, timeout=5)
+    assert answer.status_code == 200
+
+
+def test_internal_paths_are_not_there_from_outside(stack: DeployedStack) -> None:
+    for path in stack.settings.gateway.internal_paths:
+        assert requests.get(stack.outputs["url"] + path, timeout=5).status_code == 404
+
+
+def test_every_backend_is_up_at_the_gateway(stack: DeployedStack) -> None:
+    (gateway,) = stack.of("gateway")
+    command = (
+        "exec 3<>/dev/tcp/127.0.0.1/8405; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; "
+        "grep '^haproxy_server_status' <&3"
+    )
+    lines = gateway.shell.run("bash -c %s", command).stdout.splitlines()
+    up = [line for line in lines if 'state="UP"' in line and line.endswith(" 1")]
+    servers = {line.split('server="', 1)[1].split('"', 1)[0] for line in up}
+    assert len(servers) == stack.settings.backend.replicas

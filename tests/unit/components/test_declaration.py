@@ -1,0 +1,160 @@
+"""What a stack declares, seen from the engine's side of Pulumi."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi_docker as docker
+import pytest
+
+from components.hardening import HardeningError, broken_rules
+from components.settings import BackendSettings, GatewaySettings, LimitSettings, StackSettings, VolumeSettings
+from tests.unit.components.mocked_engine import Engine, declare, mocked, settle
+
+SETTINGS = StackSettings(
+    backend=BackendSettings(
+        replicas=3,
+        limits=LimitSettings(memory_mb=321, cpus=0.5, pids=77),
+        volumes=[VolumeSettings(name="media", path="/var/media")],
+    ),
+    gateway=GatewaySettings(port=4001, address="127.0.0.9"),
+)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    with mocked() as engine:
+        declare(SETTINGS)
+    return engine
+
+
+def containers(engine: Engine) -> dict[str, dict[str, Any]]:
+    return {name: item for name, item in engine.of("Container").items() if "loader" not in name}
+
+
+def labels_of(inputs: dict[str, Any]) -> dict[str, str]:
+    return {item["label"]: item["value"] for item in inputs["labels"]}
+
+
+def test_a_stack_is_a_gateway_backends_postgres_and_redis(engine: Engine) -> None:
+    assert set(containers(engine)) == {"gateway", "backend-0", "backend-1", "backend-2", "postgres", "redis"}
+
+
+def test_everything_carries_the_constant_labels(engine: Engine) -> None:
+    resources = {**engine.of("Container"), **engine.of("Volume"), **engine.of("Network")}
+    assert len(resources) > 10
+    for name, inputs in resources.items():
+        labels = labels_of(inputs)
+        assert labels["medianest.project"] == "medianest", name
+        assert labels["medianest.stack"] == "staging", name
+        assert labels["medianest.owner"] == "0123456789ab", name
+        assert labels["medianest.component"], name
+
+
+def test_only_backends_carry_the_release(engine: Engine) -> None:
+    with_release = {
+        name for name, inputs in engine.of("Container").items() if "medianest.release" in labels_of(inputs)
+    }
+    assert with_release == {"backend-0", "backend-1", "backend-2"}
+
+
+def test_no_secret_is_in_an_environment_a_command_or_a_label(engine: Engine) -> None:
+    for name, inputs in engine.of("Container").items():
+        seen = json.dumps([inputs.get("envs"), inputs.get("command"), inputs.get("labels")])
+        assert "value-of-" not in seen, name
+
+
+def test_secrets_are_files_of_the_user_that_reads_them(engine: Engine) -> None:
+    loaders = {name: inputs for name, inputs in engine.of("Container").items() if "secrets-loader" in name}
+    owners = {
+        "backend-secrets-loader": "1001",
+        "postgres-secrets-loader": "999",
+        "redis-secrets-loader": "999",
+    }
+    assert set(loaders) == set(owners)
+    for name, inputs in loaders.items():
+        uploads = inputs["uploads"]["value"] if "value" in inputs["uploads"] else inputs["uploads"]
+        assert uploads, name
+        for upload in uploads:
+            assert upload["file"].startswith("/run/secrets/")
+            assert upload["permissions"] == "0400"
+            assert upload["owner"] == owners[name]
+
+
+def test_a_consumer_mounts_its_own_secrets_only(engine: Engine) -> None:
+    for name in ("backend-0", "postgres", "redis"):
+        (mount,) = (
+            mount for mount in containers(engine)[name]["mounts"] if mount["target"] == "/run/secrets"
+        )
+        assert mount["readOnly"] is True
+        assert mount["source"] == f"{name.split('-')[0]}-secrets"
+    assert all(mount["target"] != "/run/secrets" for mount in containers(engine)["gateway"]["mounts"])
+
+
+def test_only_the_gateway_publishes_a_port(engine: Engine) -> None:
+    published = {name: inputs["ports"] for name, inputs in containers(engine).items() if inputs.get("ports")}
+    assert published == {"gateway": [{"internal": 8080, "external": 4001, "ip": "127.0.0.9"}]}
+
+
+def test_postgres_and_redis_are_on_the_internal_network_alone(engine: Engine) -> None:
+    assert engine.of("Network")["data"]["internal"] is True
+    assert not engine.of("Network")["public"].get("internal")
+    for name, networks in {
+        "postgres": ["data"],
+        "redis": ["data"],
+        "gateway": ["public"],
+        "backend-0": ["public", "data"],
+    }.items():
+        assert [item["name"] for item in containers(engine)[name]["networksAdvanced"]] == networks, name
+
+
+def test_limits_are_those_of_the_settings(engine: Engine) -> None:
+    backend = containers(engine)["backend-0"]
+    assert (backend["memory"], backend["memorySwap"], backend["cpus"]) == (321, 321, "0.5")
+    processes = next(item.inputs for item in engine.declared if item.name == "backend-0-processes")
+    assert processes["limit"] == 77
+    assert processes["container"] == "id-backend-0"
+
+
+def test_a_backends_volume_is_mounted_where_it_says(engine: Engine) -> None:
+    for name in ("backend-0", "backend-1"):
+        mounts = {mount["target"]: mount["source"] for mount in containers(engine)[name]["mounts"]}
+        assert mounts["/var/media"] == "backend-media"
+
+
+def test_every_declared_container_keeps_the_rules(engine: Engine) -> None:
+    snake = {"readOnly": "read_only", "memorySwap": "memory_swap", "securityOpts": "security_opts"}
+    for name, inputs in containers(engine).items():
+        properties = {snake.get(key, key): value for key, value in inputs.items()}
+        properties["log_opts"] = inputs["logOpts"]
+        assert [rule.name for rule in broken_rules(properties)] == [], name
+
+
+def test_an_image_is_named_by_stack_and_content(engine: Engine) -> None:
+    image = engine.of("RemoteImage")["backend-image"]
+    content = image["triggers"]["content"]
+    assert image["name"] == f"medianest/backend:staging-{content}"
+    assert image["build"]["tags"] == ["medianest/backend:staging"]
+    assert image["build"]["context"] == "app"
+    assert all(item["keepLocally"] for item in engine.of("RemoteImage").values())
+
+
+def test_shared_images_belong_to_no_stack(engine: Engine) -> None:
+    for service in ("postgres", "redis", "gateway"):
+        image = engine.of("RemoteImage")[f"{service}-image"]
+        assert image["build"]["label"] == {"medianest.component": service}
+
+
+def test_a_dockerfile_that_is_not_there_is_named() -> None:
+    settings = StackSettings.model_validate({"backend": {"build": {"dockerfile": "Nothing"}}})
+    with mocked(), pytest.raises(FileNotFoundError, match="app/Nothing"):
+        declare(settings)
+
+
+def test_a_container_that_is_not_hardened_is_refused() -> None:
+    with mocked() as empty:
+        with pytest.raises(HardeningError, match="container loose breaks: numeric non-root user"):
+            docker.Container("loose", image="sha256:0", name="loose")
+        settle()
+        assert empty.of("Container") == {}

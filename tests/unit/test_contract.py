@@ -1,0 +1,76 @@
+"""docs/contract.md is what the rooms share: the code has to say the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from components import backend, gateway, labels, postgres, redis
+from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT
+from components.settings import BackendSettings, GatewaySettings, HealthSettings
+
+ROOT = Path(__file__).parents[2]
+CONTRACT = (ROOT / "docs" / "contract.md").read_text()
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table below a heading, without its head."""
+    section = CONTRACT.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def names(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_labels() -> None:
+    documented = {name for row in rows("Labels") for name in names(row[0])}
+    assert documented == {labels.PROJECT, labels.OWNER, labels.STACK, labels.COMPONENT, labels.RELEASE}
+
+
+def test_users_and_ports_of_the_images() -> None:
+    table = {row[0].split("/")[1].split(":")[0]: row for row in rows("Images")}
+    assert table["postgres"][2] == postgres.USER
+    assert table["redis"][2] == redis.USER
+    assert table["gateway"][2] == gateway.USER
+    assert table["gateway"][3] == f"{PUBLIC_PORT}, {INTERNAL_PORT} (metrics)"
+    assert table["backend"][2] == f"a setting, {BackendSettings().user}"
+    assert table["backend"][3] == f"a setting, {BackendSettings().port}"
+
+
+def test_the_images_run_as_their_users() -> None:
+    for service, user in {"postgres": postgres.USER, "redis": redis.USER, "gateway": gateway.USER}.items():
+        text = (ROOT / "images" / service / "Dockerfile").read_text()
+        assert re.search(rf"^USER {user}(:{user})?$", text, re.M), service
+
+
+def test_the_backends_environment() -> None:
+    documented = {
+        name
+        for row in rows("Environment")
+        if row[1] == "backend"
+        for name in names(row[0])
+        if "<" not in name
+    }
+    assert documented - {"RELEASE"} == set(backend.environment("s", BackendSettings(secrets={})))
+
+
+def test_secret_files_are_where_the_environment_says() -> None:
+    documented = {name for row in rows("Files") if row[1] == "backend" for name in names(row[0])}
+    variables = backend.environment("s", BackendSettings(secrets={}))
+    assert {value for key, value in variables.items() if key.endswith("_FILE")} <= documented
+
+
+def test_endpoints() -> None:
+    documented = [name for row in rows("Endpoints of a backend") for name in names(row[0])]
+    assert {name.removeprefix("health.") for name in documented if name.startswith("health.")} <= set(
+        HealthSettings.model_fields
+    )
+    assert GatewaySettings().internal_paths == [names(rows("Endpoints of a backend")[-1][0])[1]]
+
+
+def test_outputs() -> None:
+    program = (ROOT / "__main__.py").read_text()
+    exported = set(re.findall(r'pulumi\.export\(\s*"(\w+)"', program))
+    assert {name for row in rows("Outputs of a stack") for name in names(row[0])} == exported
