@@ -1,0 +1,30 @@
+"""The checks of `verify` that look into an image without a shell, which no stack of the tests has."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+import docker
+
+from tests.harness.deployed_stack import Running
+
+
+def test_files_that_lend_rights_are_found_without_a_shell(
+    client: docker.DockerClient, redis_image: str
+) -> None:
+    # Never started: nothing can be run in it, as in an image without a shell.
+    container = client.containers.create(redis_image)
+    try:
+        running = Running("redis", container)
+        assert not running.has_shell
+        assert running.set_user_id_files() == []
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as writing:
+            entry = tarfile.TarInfo("lends-rights")
+            entry.mode = 0o4755
+            writing.addfile(entry)
+        container.put_archive("/usr/bin", archive.getvalue())
+        assert running.set_user_id_files() == ["usr/bin/lends-rights"]
+    finally:
+        container.remove()
