@@ -15,6 +15,8 @@ from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, o
 from tests.harness.load import steady_load
 
 Break = Callable[[Path], Mapping[str, Any]]
+# Seconds: how long the provider alone would wait for a container that has long since exited.
+PROVIDERS_PATIENCE = 60
 BACKEND = STAGING["medianest:backend"]
 
 
@@ -77,19 +79,17 @@ def does_not_build(root: Path) -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("break_it", "times", "within", "says"),
+    ("break_it", "times", "says"),
     [
-        (exits_at_once, 3, 8, ["exits as soon as it starts", "exit code 1", "nothing works"]),
-        (never_healthy, 1, 12, ["its health check: exit code 1", "serves on"]),
-        (secret_is_missing, 1, 40, ["secret jwt_secret is missing"]),
-        (migration_fails, 1, 15, ["exits as soon as it starts", "division by zero"]),
-        (does_not_build, 1, 15, ["`echo 'this is broken' >&2 && exit 3` with exit code 3", "this is broken"]),
+        (exits_at_once, 2, ["exits as soon as it starts", "exit code 1", "nothing works"]),
+        (never_healthy, 1, ["its health check: exit code 1", "serves on"]),
+        (secret_is_missing, 1, ["secret jwt_secret is missing"]),
+        (migration_fails, 1, ["exits as soon as it starts", "division by zero"]),
+        (does_not_build, 1, ["`echo 'this is broken' >&2 && exit 3` with exit code 3", "this is broken"]),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_a_bad_release_hurts_nobody(
-    stack: Deployed, break_it: Break, times: int, within: float, says: list[str]
-) -> None:
+def test_a_bad_release_hurts_nobody(stack: Deployed, break_it: Break, times: int, says: list[str]) -> None:
     root, before = stack.checkout.root, stack.backends
     kept = {path: path.read_bytes() for path in (root / "app").rglob("*") if path.is_file()}
     stack.set(break_it(root))
@@ -99,7 +99,7 @@ def test_a_bad_release_hurts_nobody(
                 began = time.monotonic()
                 run = stack.checkout.medianest("up", stack.name)
                 assert run.code == 1, run.said
-                assert time.monotonic() - began < within + 12
+                assert time.monotonic() - began < PROVIDERS_PATIENCE
                 for words in says:
                     assert words in run.err
                 assert stack.backends == before
