@@ -89,7 +89,7 @@ def destroy(session: Session, stack: str) -> dict[str, int]:
         with Progress(f"Removing stack {stack}") as progress:
             outcome = pulumi.change("destroy", progress.take, progress.interrupted)
         if outcome.exit_code or progress.update.result != "succeeded":
-            raise explain_failure(session, stack, "destroy", outcome, progress.update)
+            raise explain_failure(session.project.root, stack, "destroy", outcome, progress.update, {})
     return progress.update.changes
 
 

@@ -35,7 +35,9 @@ def drifted(state: StackState | None, live: Iterable[Resource], running: Iterabl
     found = []
     for resource in state.resources:
         kind = KINDS.get(resource["type"])
-        if kind is None or resource.get("delete") or "id" not in resource:
+        # What failed while it was made was never in use, and is made anew in any case.
+        unfinished = resource.get("delete") or resource.get("initErrors")
+        if kind is None or unfinished or "id" not in resource:
             continue
         name = (resource.get("outputs") or {}).get("name", resource["id"])
         if (kind, resource["id"]) not in present:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,7 @@ def _image_name(image: Document) -> str:
 def remove(api: APIClient, resource: Resource) -> None:
     """Remove one resource from the engine."""
     if resource.kind == "container":
-        api.remove_container(resource.id, force=True, v=True)
+        remove_container(api, resource.id)
     elif resource.kind == "network":
         api.remove_network(resource.id)
     elif resource.kind == "volume":
@@ -118,6 +119,14 @@ def remove(api: APIClient, resource: Resource) -> None:
     elif resource.kind == "image":
         # An image with several tags goes with all of them only by force.
         api.remove_image(resource.id, force=True)
+
+
+def remove_container(api: APIClient, container: str) -> None:
+    """Remove a container with its anonymous volumes; one that is gone already is fine."""
+    from docker.errors import NotFound
+
+    with suppress(NotFound):
+        api.remove_container(container, force=True, v=True)
 
 
 def log_tail(api: APIClient, container: str, lines: int) -> list[str]:

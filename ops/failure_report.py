@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ops.errors import ExitCode, OperationError
 from ops.events import Step, Update
-from ops.failures import Cause, ContainerEvidence, Explanation, explain, failing_step
+from ops.evidence import ContainerEvidence
+from ops.failures import Cause, explain, failing_step
 from ops.pulumi import Outcome, said
 
-if TYPE_CHECKING:
-    from docker import APIClient
-
-    from ops.session import Session
-
 INTENTIONS = {"up": "deployed", "destroy": "removed"}
-LOG_LINES = 15
 
 
 def explain_failure(
-    session: Session, stack: str, command: str, outcome: Outcome, update: Update
+    root: Path,
+    stack: str,
+    command: str,
+    outcome: Outcome,
+    update: Update,
+    evidence: Mapping[str, ContainerEvidence],
 ) -> OperationError:
-    """One error for all that went wrong in a run."""
+    """One error for all that went wrong in a run.
+
+    `evidence` has what is known of the containers that were given up, by resource name.
+    """
     done = INTENTIONS[command]
     again = "./medianest up" if command == "up" else "./medianest down"
     if outcome.interrupted or update.result == "canceled":
@@ -41,7 +42,10 @@ def explain_failure(
             f"Run it again, it mends what was cut off: {again} {stack}",
             details={"changes": update.changes},
         )
-    explanations = explain_causes(session, stack, causes(update, outcome.said))
+    explanations = [
+        explain(cause, evidence.get(cause.resource), read_build_log(root, cause))
+        for cause in causes(update, outcome.said)
+    ]
     message = "\n".join(explanation.message for explanation in explanations)
     hints = dict.fromkeys(explanation.hint for explanation in explanations if explanation.hint)
     return OperationError(
@@ -61,23 +65,6 @@ def causes(update: Update, printed: str) -> list[Cause]:
     return of_resources or [Cause(cause.text) for cause in found] or [Cause(said(printed))]
 
 
-def explain_causes(session: Session, stack: str, found: Sequence[Cause]) -> list[Explanation]:
-    """Explain each, with what the builder printed and what the engine knows of its container."""
-    from ops.engine import connect
-
-    api = None
-    if any(cause.kind == "Container" for cause in found):
-        with suppress(OperationError):
-            api = connect(session.environment)
-    explanations = []
-    for cause in found:
-        evidence = gather_evidence(api, session.project.name, stack, cause) if api else None
-        explanations.append(explain(cause, evidence, read_build_log(session.project.root, cause)))
-    if api:
-        api.close()
-    return explanations
-
-
 def _cause(text: str, step: Step | None) -> Cause:
     return Cause(text, step.name, step.kind, step.build_log) if step else Cause(text)
 
@@ -90,32 +77,3 @@ def read_build_log(root: Path, cause: Cause) -> list[str]:
         return failing_step((root / cause.build_log).read_text(errors="replace"))
     except OSError:
         return []
-
-
-def gather_evidence(api: APIClient, project: str, stack: str, cause: Cause) -> ContainerEvidence | None:
-    """What the engine knows of the newest container of a resource; None where it has none."""
-    from ops.engine import containers, log_tail
-    from ops.names import short_name
-
-    own = [
-        item
-        for item in containers(api, project, stack)
-        if short_name(item["Names"][0].lstrip("/"), project, stack) == cause.resource
-    ]
-    # One that never started has no log, and its message says why.
-    if "healthy" not in cause.text or not own:
-        return None
-    newest = max(own, key=lambda item: int(item["Created"]))
-    inspected = api.inspect_container(newest["Id"])
-    state = inspected["State"]
-    results = (state.get("Health") or {}).get("Log") or [{}]
-    health = (state.get("Health") or {}).get("Status", "")
-    return ContainerEvidence(
-        name=inspected["Name"].lstrip("/"),
-        status=health if state["Status"] == "running" and health else state["Status"],
-        exit_code=state["ExitCode"],
-        out_of_memory=state["OOMKilled"],
-        restarts=inspected["RestartCount"],
-        health_output=results[-1].get("Output", ""),
-        log=log_tail(api, newest["Id"], LOG_LINES),
-    )

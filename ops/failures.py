@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from re import Match
 
 from ops.errors import ExitCode
+from ops.evidence import ContainerEvidence
 
 SHOWN_LINES = 15
 SHOWN_WIDTH = 300
@@ -24,19 +25,6 @@ class Explanation:
     message: str
     hint: str
     code: ExitCode = ExitCode.FAILED
-
-
-@dataclass(frozen=True)
-class ContainerEvidence:
-    """What the engine knows of a container that did not get healthy."""
-
-    name: str
-    status: str
-    exit_code: int
-    out_of_memory: bool
-    restarts: int
-    health_output: str
-    log: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -56,7 +44,12 @@ class Cause:
 def explain(
     cause: Cause, evidence: ContainerEvidence | None = None, build_log: Sequence[str] = ()
 ) -> Explanation:
-    """Put a cause into words. An unknown one is handed on as it is."""
+    """Put a cause into words. An unknown one is handed on as it is.
+
+    A container that was given up has a cause of its own: what the provider says of it is that it is gone.
+    """
+    if evidence is not None and evidence.verdict:
+        cause = replace(cause, text=f"{GIVEN_UP}{evidence.verdict}")
     for pattern, rule in RULES:
         if match := pattern.search(cause.text):
             explanation = rule(cause, match)
@@ -77,11 +70,11 @@ def _container_details(evidence: ContainerEvidence | None) -> list[str]:
         status += f", exit code {evidence.exit_code}"
     if evidence.restarts:
         status += f", restarted {evidence.restarts} times"
-    health = evidence.health_output.strip()
+    health = f"exit code {evidence.health_exit_code}, {evidence.health_output.strip() or 'nothing printed'}"
     log = [f"    {line[:SHOWN_WIDTH]}" for line in evidence.log[-SHOWN_LINES:]]
     return [
         f"  {status}",
-        *([f"  its health check says: {health}"] if health else []),
+        *([f"  its health check: {health}"] if evidence.health_exit_code else []),
         *(["  the end of its log:", *log] if log else ["  its log is empty"]),
     ]
 
@@ -111,11 +104,9 @@ def _said(message: str, hint: str, code: ExitCode = ExitCode.FAILED) -> Rule:
     return rule
 
 
-def _not_healthy(cause: Cause, _match: Match[str]) -> Explanation:
-    return Explanation(
-        f"{cause.what} did not get healthy in time",
-        "What served before serves on. Correct the cause and run it again: that removes what failed.",
-    )
+# Not a message of anybody else's: see ops.start_up.
+GIVEN_UP = "container was given up: "
+_SERVES_ON = "What served before serves on. Correct the cause and run it again."
 
 
 def _exception(_cause: Cause, match: Match[str]) -> Explanation:
@@ -218,7 +209,11 @@ RULES: Sequence[tuple[re.Pattern[str], Rule]] = [
             "the image of {what} is not in its registry: {0}{1}", "Correct the image's name in the settings."
         ),
     ),
-    (re.compile(r"container failed to be in healthy state"), _not_healthy),
+    (
+        re.compile(r"container failed to be in healthy state"),
+        _said("{what} did not get healthy in time", _SERVES_ON),
+    ),
+    (re.compile(rf"^{GIVEN_UP}(.+)", re.S), _said("{what} {0}", _SERVES_ON)),
     (
         re.compile(r"listen tcp\d? (\S+):(\d+): bind: address already in use"),
         _said(

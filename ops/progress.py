@@ -58,7 +58,7 @@ class Progress:
             self._live = Live(self, console=console, refresh_per_second=8, transient=True)
             self._live.start()
         else:
-            self._print(self._title)
+            self.say(self._title)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,11 +69,11 @@ class Progress:
         """Take in and show one event."""
         step = self.update.apply(event, time.monotonic())
         if step and step.finished is not None and not step.is_quiet:
-            self._print(describe(step))
+            self.say(describe(step))
 
     def interrupted(self, times: int) -> None:
         """Say what a Ctrl-C does."""
-        self._print(
+        self.say(
             {
                 1: "Stopping: what has begun is let to its end. Ctrl-C again stops at once.",
                 2: "Stopping at once: the state notes what was under way.",
@@ -94,7 +94,8 @@ class Progress:
             table.add_row("", f"{step.name} [dim]({step.kind}) {doing}, {seconds(now - step.started)}[/]")
         yield table
 
-    def _print(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Put a line above what is under way."""
         if self._live:
             self._live.console.print(text, markup=False)
         else:

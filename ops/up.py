@@ -138,6 +138,7 @@ def deploy(session: Session, stack: str, output: Output) -> Update:
     from ops.interrupted import mend
     from ops.progress import Progress
     from ops.pulumi import Pulumi
+    from ops.start_up import StartUpWatch
 
     api, project = connect(session.environment), session.project.name
     found = drift.drifted(
@@ -147,12 +148,19 @@ def deploy(session: Session, stack: str, output: Output) -> Update:
     with Pulumi(session.project, stack, session.environment) as pulumi:
         if session.files is None or stack not in session.files.stacks(session.project.name):
             pulumi.create_stack()
-        with Progress(f"Deploying stack {stack}") as progress:
+        with (
+            Progress(f"Deploying stack {stack}") as progress,
+            StartUpWatch(session.environment, project, stack, progress.say) as start_up,
+        ):
             outcome = pulumi.change("up", progress.take, progress.interrupted, refresh=bool(found))
+            failed = outcome.exit_code or progress.update.result != "succeeded"
+            if failed and not outcome.interrupted:
+                start_up.failed()
     if outcome.interrupted:
         mend(session, stack, api, output.progress)
-    if outcome.exit_code or progress.update.result != "succeeded":
-        raise explain_failure(session, stack, "up", outcome, progress.update)
+    if failed:
+        root = session.project.root
+        raise explain_failure(root, stack, "up", outcome, progress.update, start_up.evidence)
     if found:
         names = progress.update.outputs["containers"].values()
         drift.wait_until_healthy(api, [name for listed in names for name in listed])

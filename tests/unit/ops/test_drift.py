@@ -58,6 +58,11 @@ def test_what_is_gone_is_told(gone: tuple[str, str], told: str) -> None:
     assert drifted(STATE, left, RUNNING) == [told]
 
 
+def test_what_failed_while_it_was_made_may_be_gone() -> None:
+    failed = declared(CONTAINER, "c2") | {"initErrors": ["it never got healthy"]}
+    assert drifted(StackState(resources=(*STATE.resources, failed)), WHOLE, RUNNING) == []
+
+
 def test_what_waits_to_be_deleted_may_be_gone() -> None:
     state = StackState(resources=({**declared(CONTAINER, "old"), "delete": True},))
     assert drifted(state, [], []) == []

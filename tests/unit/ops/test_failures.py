@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ops.errors import ExitCode
-from ops.failures import Cause, ContainerEvidence, explain, failing_step
+from ops.evidence import ContainerEvidence
+from ops.failures import Cause, explain, failing_step
 
 BUILD = "Error running buildx build: failed to solve: "
 FRONTEND = f"{BUILD}rpc error: code = Unknown desc = failed to solve with frontend dockerfile.v0: "
@@ -178,21 +179,32 @@ def test_the_evidence_of_a_container_that_never_got_healthy_is_shown() -> None:
         out_of_memory=False,
         restarts=4,
         health_output="no answer\n",
+        health_exit_code=1,
         log=["starting", "secret is missing"],
     )
     message = explain(NEVER_HEALTHY, evidence).message
     assert "container s-web-1 is exited, exit code 3, restarted 4 times" in message
-    assert "its health check says: no answer" in message
+    assert "its health check: exit code 1, no answer" in message
     assert message.endswith("    starting\n    secret is missing")
 
 
+def test_a_container_that_was_given_up_has_a_cause_of_its_own() -> None:
+    gone = Cause("Error: No such container: 3f2a", "web", "Container")
+    evidence = ContainerEvidence(
+        "s-web-1", "exited", 1, False, 1, "", 0, ["no"], "exits as soon as it starts"
+    )
+    explanation = explain(gone, evidence)
+    assert explanation.message.startswith("web exits as soon as it starts\n")
+    assert "serves on" in explanation.hint
+
+
 def test_a_container_without_a_log_says_so() -> None:
-    evidence = ContainerEvidence("s-web-1", "unhealthy", 0, False, 0, "", [])
+    evidence = ContainerEvidence("s-web-1", "unhealthy", 0, False, 0, "", 0, [])
     assert explain(NEVER_HEALTHY, evidence).message.endswith("its log is empty")
 
 
 def test_too_little_memory_is_named_as_the_cause() -> None:
-    evidence = ContainerEvidence("s-web-1", "exited", 137, True, 1, "", [])
+    evidence = ContainerEvidence("s-web-1", "exited", 137, True, 1, "", 0, [])
     assert "killed because it used more memory than its limit" in explain(NEVER_HEALTHY, evidence).message
 
 
