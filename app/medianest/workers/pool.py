@@ -84,6 +84,8 @@ class WorkerPool:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for slot in self._slots:
+            slot.up.set()  # nothing to wait for any more
 
     async def run(
         self, task: str, arguments: Mapping[str, JsonValue], *, deadline: float | None = None

@@ -61,7 +61,6 @@ class Slot:
                 self.job.fail(error)
             if self.worker is not None:
                 await self._end(self.worker, Ending.STOPPED)
-            self.up.set()
 
     @property
     def healthy(self) -> bool:

@@ -85,6 +85,8 @@ def loaded(tmp_path: Path) -> Loaded:
 
     @asynccontextmanager
     async def run(*, doubled: int = 0, **options: Any) -> AsyncIterator[tuple[WorkerPool, Load]]:
+        async with running_pool(size=1):
+            pass  # after which the loop has all that it needs for itself
         before = Held.now()
         async with running_pool(**options) as pool:
             with_workers = Held.now()
