@@ -85,7 +85,15 @@ class Worker:
     @classmethod
     async def start(cls, options: WorkerOptions) -> Worker:
         """Raises WorkerStartError, and OSError when the system gives no process or descriptor."""
-        worker = await _spawn(options)
+        spawning = asyncio.create_task(_spawn(options))
+        try:
+            worker = await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            # uvloop would not reap a process whose making is cancelled.
+            await asyncio.wait({spawning})
+            if spawning.exception() is None:
+                await spawning.result().kill(Ending.STOPPED)
+            raise
         try:
             problem = await worker._come_up(options)
             if problem is None:
