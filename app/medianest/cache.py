@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -100,6 +100,18 @@ class Cache:
         """Put a changed value in place of a cached one. If Redis is down, readers may see the former
         value until it expires."""
         await self._store(key, value, seconds, only_if_absent=False)
+
+    async def transaction(self, *commands: tuple[str | int, ...]) -> list[Any]:
+        """Run commands together, in one round trip. Returns their answers; raises
+        CacheUnavailableError."""
+        try:
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                for command in commands:
+                    pipeline.execute_command(*command)
+                return await pipeline.execute()
+        except (RedisError, OSError) as error:
+            self._failed(error)
+            raise CacheUnavailableError(type(error).__name__) from error
 
     async def ping(self) -> None:
         """Raises CacheUnavailableError."""
