@@ -31,7 +31,9 @@ async def test_an_unknown_user_costs_as_much_as_a_wrong_password() -> None:
             started = time.perf_counter()
             assert not await passwords.verify(hashed, "wrong")
             taken.append(time.perf_counter() - started)
-    assert statistics.median(times[None]) == pytest.approx(statistics.median(times[stored]), rel=0.25)
+    # The quicker quarter is least disturbed by a busy machine.
+    unknown, known = (statistics.quantiles(times[hashed])[0] for hashed in (None, stored))
+    assert unknown == pytest.approx(known, rel=0.25)
 
 
 async def test_a_check_can_be_given_up_when_its_turn_comes() -> None:
