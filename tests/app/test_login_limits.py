@@ -174,8 +174,8 @@ async def test_keys_in_redis_tell_no_names_and_all_expire(cache: Cache, secret: 
     await fail(limits, "owner")
     await limits.succeeded(await limits.begin("owner", HOME))
     await fail(limits, "owner")
-    async with Redis.from_url(redis_url) as redis:
-        keys = [key.decode() for key in await redis.keys("login:*")]
+    async with Redis.from_url(redis_url, decode_responses=True) as redis:
+        keys = [str(key) for key in await redis.keys("login:*")]
         lifetimes = [await redis.ttl(key) for key in keys]
     assert keys
     assert not any(word in key for key in keys for word in ("owner", HOME))
