@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -101,17 +101,35 @@ class Cache:
         value until it expires."""
         await self._store(key, value, seconds, only_if_absent=False)
 
-    async def transaction(self, *commands: tuple[str | int, ...]) -> list[Any]:
-        """Run commands together, in one round trip. Returns their answers; raises
-        CacheUnavailableError."""
+    async def count(self, keys: Sequence[str], seconds: int) -> list[int] | None:
+        """Add one to each counter; a new one ends `seconds` later. None when Redis does not answer.
+
+        All of them or none, in one round trip.
+        """
         try:
             async with self._redis.pipeline(transaction=True) as pipeline:
-                for command in commands:
-                    pipeline.execute_command(*command)
-                return await pipeline.execute()
+                for key in keys:
+                    pipeline.incr(key)
+                    pipeline.expire(key, seconds, nx=True)
+                return [int(count) for count in (await pipeline.execute())[::2]]
         except (RedisError, OSError) as error:
             self._failed(error)
-            raise CacheUnavailableError(type(error).__name__) from error
+            return None
+
+    async def counts_of(self, keys: Sequence[str]) -> list[int] | None:
+        """The counters as they stand, 0 for one that is not there. None when Redis does not answer."""
+        try:
+            return [int(count or 0) for count in await self._redis.mget(keys)]
+        except (RedisError, OSError) as error:
+            self._failed(error)
+            return None
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """Remove keys: values or counters."""
+        try:
+            await self._redis.unlink(*keys)
+        except (RedisError, OSError) as error:
+            self._failed(error)
 
     async def ping(self) -> None:
         """Raises CacheUnavailableError."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import ipaddress
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import NoReturn
 
 import structlog
 from starlette.types import Scope
 
-from medianest.cache import Cache, CacheUnavailableError
+from medianest.cache import Cache
 from medianest.windows import Windows
 
 _FAMILIAR_SECONDS = 30 * 24 * 3600
@@ -28,14 +29,6 @@ class TooManyAttemptsError(Exception):
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
         super().__init__("Too many failed logins: try again later")
-
-
-@dataclass(frozen=True)
-class Limit:
-    """So many failed attempts within so many seconds, from the first of them on."""
-
-    attempts: int
-    seconds: int
 
 
 @dataclass(frozen=True)
@@ -57,10 +50,16 @@ class Attempt:
     failures: int = 0
     redis_answers: bool = True
 
+    @property
+    def counted(self) -> str:
+        """The key of the account's failures: strangers' are apart from those at a familiar address."""
+        return self.pair if self.familiar else self.account
+
 
 class LoginLimits:
-    """Failed attempts by account and by address, counted in Redis for all replicas together and in this
-    process as well; the stricter count decides. Keys are hashes under `secret` and tell no names.
+    """Failed attempts by account and by address within `seconds`, counted in Redis for all replicas
+    together and in this process as well; the stricter count decides. Keys are hashes under `secret`
+    and tell no names.
 
     Without Redis each replica counts for itself: an attacker then has more attempts, by as many times as
     there are replicas, and no owner is shut out by an outage. Redis gets `patience` seconds of a login
@@ -70,7 +69,7 @@ class LoginLimits:
     after the first failure, whatever is tried meanwhile; and an address from which the account's
     password was right once, in the last 30 days, has a count of its own, which strangers elsewhere
     cannot use up. What is left: an owner at a new address, or behind the same address as the guesser,
-    may have to wait, for up to `account.seconds` at a time.
+    may have to wait, for up to `seconds` at a time.
     """
 
     def __init__(
@@ -78,8 +77,9 @@ class LoginLimits:
         cache: Cache,
         secret: str,
         *,
-        account: Limit = Limit(10, 300),
-        address: Limit = Limit(50, 300),
+        account: int = 10,
+        address: int = 50,
+        seconds: int = 300,
         patience: float = 0.1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -87,6 +87,7 @@ class LoginLimits:
         self._secret = secret.encode()
         self._account = account
         self._address = address
+        self._seconds = seconds
         self._patience = patience
         self._failures = Windows(_MOST_KNOWN, clock)
         self._familiar = Windows(_MOST_KNOWN, clock)
@@ -104,82 +105,74 @@ class LoginLimits:
         )
         attempt.familiar = self._familiar.look(attempt.pair)[0] > 0
         self.check(attempt)
-        keys = [attempt.account, attempt.pair, attempt.address]
-        answers = await self._ask(
-            attempt,
-            ("EXISTS", _familiar(attempt.pair)),
-            *(("GET", key) for key in keys),
-            *(("TTL", key) for key in keys),
-        )
-        if answers is not None:
-            attempt.familiar = attempt.familiar or bool(answers[0])
-            counts = [int(count or 0) for count in answers[1:4]]
-            seen = dict(zip(keys, zip(counts, answers[4:7], strict=True), strict=True))
-            attempt.failures = seen[self._counted(attempt)][0]
-            self._refuse_above(attempt, seen)
+        keys = [attempt.account, attempt.pair, attempt.address, _familiar(attempt.pair)]
+        counts = await self._ask(attempt, lambda: self._cache.counts_of(keys))
+        if counts is not None:
+            seen = dict(zip(keys, counts, strict=True))
+            attempt.familiar = attempt.familiar or seen[_familiar(attempt.pair)] > 0
+            attempt.failures = seen[attempt.counted]
+            if attempt.failures >= self._account or seen[attempt.address] >= self._address:
+                # When the others' window ends is not known here: at the latest then.
+                self._refuse(self._seconds)
         return attempt
 
     def check(self, attempt: Attempt) -> None:
         """Once more, at once and without Redis: others may have failed while this one waited for its
         turn. Raises TooManyAttemptsError."""
-        keys = (self._counted(attempt), attempt.address)
-        self._refuse_above(attempt, {key: self._failures.look(key) for key in keys})
+        failures, wait = self._failures.look(attempt.counted)
+        if failures >= self._account:
+            self._refuse(wait)
+        failures, wait = self._failures.look(attempt.address)
+        if failures >= self._address:
+            self._refuse(wait)
 
     async def failed(self, attempt: Attempt) -> None:
         """The password was wrong."""
-        counted = ((self._counted(attempt), self._account), (attempt.address, self._address))
-        for key, limit in counted:
-            self._failures.add(key, limit.seconds)
-        await self._ask(
-            attempt,
-            *(("INCR", key) for key, _ in counted),
-            *(("EXPIRE", key, limit.seconds, "NX") for key, limit in counted),
-        )
+        keys = [attempt.counted, attempt.address]
+        for key in keys:
+            self._failures.add(key, self._seconds)
+        await self._ask(attempt, lambda: self._cache.count(keys, self._seconds))
 
     async def succeeded(self, attempt: Attempt) -> None:
         """The password was right: the account's count begins anew, and the address is familiar."""
-        counted = self._counted(attempt)
-        self._failures.remove(counted)
+        self._failures.remove(attempt.counted)
         if not self._familiar.look(attempt.pair)[0]:
             self._familiar.add(attempt.pair, _FAMILIAR_SECONDS)
-        if attempt.failures or not attempt.familiar:
-            await self._ask(
-                attempt, ("DEL", counted), ("SET", _familiar(attempt.pair), 1, "EX", _FAMILIAR_SECONDS)
-            )
+        if not attempt.familiar:
+            marker = [_familiar(attempt.pair)]
+            await self._ask(attempt, lambda: self._cache.count(marker, _FAMILIAR_SECONDS))
+        if attempt.failures and attempt.redis_answers:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await self._cache.forget([attempt.counted])
 
     def figures(self) -> LimitFigures:
         """For metrics and the health document."""
         return LimitFigures(self._refused, self._without_redis)
 
-    def _counted(self, attempt: Attempt) -> str:
-        return attempt.pair if attempt.familiar else attempt.account
+    def _refuse(self, seconds: float) -> NoReturn:
+        self._refused += 1
+        raise TooManyAttemptsError(max(1, math.ceil(seconds)))
 
-    def _refuse_above(self, attempt: Attempt, seen: Mapping[str, tuple[int, float]]) -> None:
-        limits = ((self._counted(attempt), self._account), (attempt.address, self._address))
-        waits = [seen[key][1] for key, limit in limits if seen[key][0] >= limit.attempts]
-        if waits:
-            self._refused += 1
-            raise TooManyAttemptsError(max(1, math.ceil(max(waits))))
-
-    async def _ask(self, attempt: Attempt, *commands: tuple[str | int, ...]) -> list[Any] | None:
+    async def _ask(
+        self, attempt: Attempt, question: Callable[[], Awaitable[list[int] | None]]
+    ) -> list[int] | None:
         if not attempt.redis_answers:
             return None
-        try:
+        counts = None
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
-                answers = await self._cache.transaction(*commands)
-        except (CacheUnavailableError, TimeoutError) as error:
+                counts = await question()
+        if counts is None:
             attempt.redis_answers = False
             self._without_redis += 1
+        if self._answers != attempt.redis_answers:
+            self._answers = attempt.redis_answers
             if self._answers:
-                self._answers = False
-                self._log.warning(
-                    "Redis does not count logins; each replica does", error=type(error).__name__
-                )
-            return None
-        if not self._answers:
-            self._answers = True
-            self._log.info("Redis counts logins again", without_redis=self._without_redis)
-        return answers
+                self._log.info("Redis counts logins again", without_redis=self._without_redis)
+            else:
+                self._log.warning("Redis does not count logins; each replica does")
+        return counts
 
     def _key(self, kind: str, name: str) -> str:
         # The secret signs tokens too; the words before the name keep the two uses apart.

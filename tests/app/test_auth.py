@@ -5,7 +5,6 @@ import jwt
 import pytest
 from conftest import DEMO_USER, Running, StartBackend
 from forgeries import FORGERIES, GOOD, SECRET
-from medianest.login_limits import Limit
 from problem_shape import assert_problem
 
 
@@ -104,24 +103,25 @@ async def test_a_login_takes_as_long_whether_or_not_there_is_such_a_user(
 ) -> None:
     await running.backend.users.provide("disabled", "correct horse battery", running.backend.passwords)
     await running.backend.users.disable("disabled")
+    # Of all threads of this process, which a busy machine does not lengthen as it does time by the clock;
+    # what is waited for is one query and the same commands in every case.
     seconds: dict[str, list[float]] = {DEMO_USER: [], "nobody": [], "disabled": []}
     # From ever new addresses, and with room for more attempts than the limit of an account.
-    monkeypatch.setattr(running.backend.login_limits, "_account", Limit(1000, 300))
+    monkeypatch.setattr(running.backend.login_limits, "_account", 1000)
     for number in range(20):
-        # In turns, and each first in its turn, so that whatever else the machine does slows all of them.
+        # In turns, and each first in its turn, so that whatever else happens slows all of them.
         for username in [*seconds][number % 3 :] + [*seconds][: number % 3]:
-            started = time.perf_counter()
+            started = time.process_time()
             answer = await running.client.post(
                 "/api/auth/login",
                 json={"username": username, "password": "correct horse battery"},
                 headers={"X-Forwarded-For": f"192.0.2.{number}"},
             )
-            seconds[username].append(time.perf_counter() - started)
+            seconds[username].append(time.process_time() - started)
             assert_problem(answer, 401, "Wrong username or password")
-    # The quicker quarter is least disturbed by a busy machine.
-    quartiles = {username: statistics.quantiles(taken)[0] for username, taken in seconds.items()}
+    medians = {username: statistics.median(taken) for username, taken in seconds.items()}
     for username in ("nobody", "disabled"):
-        assert quartiles[username] == pytest.approx(quartiles[DEMO_USER], rel=0.25), quartiles
+        assert medians[username] == pytest.approx(medians[DEMO_USER], rel=0.2), medians
 
 
 async def test_every_answer_of_these_routes_is_documented(running: Running) -> None:

@@ -13,7 +13,6 @@ from conftest import DEMO_USER, Running, StartBackend
 from link import Link
 from medianest.cache import Cache
 from medianest.login_limits import (
-    Limit,
     LimitFigures,
     LoginLimits,
     TooManyAttemptsError,
@@ -39,9 +38,9 @@ def secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def replica(cache: Cache, secret: str, *, account: int = 3, patience: float = 2.0) -> LoginLimits:
+def replica(cache: Cache, secret: str, *, patience: float = 2.0) -> LoginLimits:
     """With more patience than a busy machine of tests needs, where that is not what a test is about."""
-    return LoginLimits(cache, secret, account=Limit(account, 300), address=Limit(5, 300), patience=patience)
+    return LoginLimits(cache, secret, account=3, address=5, patience=patience)
 
 
 async def fail(limits: LoginLimits, username: str, address: str = HOME, times: int = 1) -> None:
@@ -83,7 +82,7 @@ async def test_replicas_count_together(cache: Cache, secret: str) -> None:
 
 
 async def test_attempts_at_once_are_all_counted(cache: Cache, secret: str) -> None:
-    limits, other = (replica(cache, secret, account=50) for _ in range(2))
+    limits, other = (LoginLimits(cache, secret, account=50, patience=2.0) for _ in range(2))
     attempts = [await limits.begin("owner", HOME) for _ in range(40)]
     await asyncio.gather(*(limits.failed(attempt) for attempt in attempts))
     assert (await other.begin("owner", ELSEWHERE)).failures == 40
@@ -99,7 +98,7 @@ async def test_who_waited_for_a_turn_is_judged_by_what_happened_meanwhile(cache:
 
 
 async def test_the_end_of_the_window_does_not_move(redis_link: Link, cache: Cache, secret: str) -> None:
-    limits = LoginLimits(cache, secret, account=Limit(2, 2), patience=2.0)
+    limits = LoginLimits(cache, secret, account=2, seconds=2, patience=2.0)
     await fail(limits, "owner", times=2)
     began = time.monotonic()
     while await refused(limits, "owner"):
