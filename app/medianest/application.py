@@ -26,7 +26,11 @@ def application(backend: Backend) -> ASGIApp:
     )
     problems.install(app)
     app.include_router(backend.health.routes())
-    app.include_router(auth.routes(backend.users, backend.passwords, backend.tokens))
+    app.include_router(
+        auth.routes(
+            backend.users, backend.passwords, backend.tokens, backend.login_limits, backend.revocations
+        )
+    )
     app.include_router(backend.profiles.routes(backend.tokens))
     app.add_middleware(BodyLimit, limit=LARGEST_BODY)
     return RequestLog(app, backend.lifecycle)

@@ -1,21 +1,26 @@
-"""Login, and who the bearer of a token is."""
+"""Login, logout, and who the bearer of a token is."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from medianest.login_limits import LoginLimits, client_address
 from medianest.passwords import Passwords
-from medianest.problems import UnauthenticatedError
+from medianest.problems import UnauthenticatedError, documented
+from medianest.revocation_feed import RevocationFeed
 from medianest.settings import USERNAME
-from medianest.tokens import AUDIENCE, ISSUER, InvalidTokenError, TokenService
+from medianest.tokens import AUDIENCE, ISSUER, Claims, InvalidTokenError, TokenService
 from medianest.users import Users
 
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+_NO_STORE = {"Cache-Control": "no-store"}
 
 
 class LoginRequest(BaseModel):
@@ -35,39 +40,77 @@ class LoginAnswer(BaseModel):
     expires_in: int
 
 
-def routes(users: Users, passwords: Passwords, tokens: TokenService) -> APIRouter:
+class TestJwtAnswer(BaseModel):
+    """That a token was issued and verified; not the token. `expires_in` is in seconds."""
+
+    success: bool
+    issuer: str
+    audience: str
+    expires_in: int
+
+
+def routes(
+    users: Users,
+    passwords: Passwords,
+    tokens: TokenService,
+    limits: LoginLimits,
+    revocations: RevocationFeed,
+) -> APIRouter:
     """`/api/auth/…`"""
     router = APIRouter(prefix="/api/auth", tags=["auth"])
+    BearerClaims = Annotated[Claims, Depends(verified(tokens))]  # noqa: N806 - a type
 
-    @router.post("/login", response_model=LoginAnswer)
-    async def login(request: LoginRequest) -> JSONResponse:
-        known = await users.credentials(request.username)
+    @router.post("/login", response_model=LoginAnswer, responses=documented(401, 413, 422, 429, 503))
+    async def login(wanted: LoginRequest, request: Request) -> Response:
+        """The same answer after the same time for an unknown user, a disabled one and a wrong password."""
+        attempt = await limits.begin(wanted.username, client_address(request.scope))
+        # Who is disabled from now on gets a token that is refused.
+        began = time.time()
+        known = await users.credentials(wanted.username)
         stored = known.password_hash if known else None
-        matches = await passwords.verify(stored, request.password.get_secret_value())
+        password = wanted.password.get_secret_value()
+        matches = await passwords.verify(stored, password, admit=partial(limits.check, attempt))
         if known is None or not matches:
+            await limits.failed(attempt)
             raise UnauthenticatedError("Wrong username or password")
-        token = tokens.issue(str(known.user_id))
+        await limits.succeeded(attempt)
+        token = tokens.issue(str(known.user_id), began)
         answer = LoginAnswer(access_token=token.value, expires_in=token.expires_in)
-        return JSONResponse(answer.model_dump(), headers={"Cache-Control": "no-store"})
+        return JSONResponse(answer.model_dump(), headers=_NO_STORE)
 
-    @router.post("/test-jwt")
-    async def test_jwt() -> dict[str, object]:
+    @router.post("/logout", status_code=204, response_class=Response, responses=documented(401, 503))
+    async def logout(claims: BearerClaims) -> Response:
+        """Refuses the request's token from now on, everywhere. After a 503 it may still be good."""
+        await revocations.revoke(claims.token_id, claims.expires_at)
+        return Response(status_code=204, headers=_NO_STORE)
+
+    @router.post("/test-jwt", response_model=TestJwtAnswer, responses=documented(503))
+    async def test_jwt() -> Response:
         """Issues a token, verifies it, and keeps it to itself."""
         token = tokens.issue("test-jwt")
-        claims = tokens.verify(token.value)
-        lifetime = int((claims.expires_at - claims.issued_at).total_seconds())
-        return {"success": True, "issuer": ISSUER, "audience": AUDIENCE, "expires_in": lifetime}
+        claims = tokens.verify(token.value, remember=False)
+        lifetime = claims.expires_at - claims.issued_at
+        return JSONResponse({"success": True, "issuer": ISSUER, "audience": AUDIENCE, "expires_in": lifetime})
 
     return router
 
 
-def authenticated(tokens: TokenService) -> Callable[[Bearer], UUID]:
-    """A dependency of routes: the id of the user that the request's token was issued to."""
+def verified(tokens: TokenService) -> Callable[[Bearer], Awaitable[Claims]]:
+    """A dependency of routes: what the request's token says, once it is found good."""
 
-    def user_id(bearer: Bearer) -> UUID:
+    # Asynchronous only to run in the event loop: FastAPI hands plain functions to a thread.
+    async def claims(bearer: Bearer) -> Claims:
         if bearer is None:
             raise UnauthenticatedError("A bearer token is needed")
-        claims = tokens.verify(bearer.credentials)
+        return tokens.verify(bearer.credentials)
+
+    return claims
+
+
+def authenticated(tokens: TokenService) -> Callable[[Claims], Awaitable[UUID]]:
+    """A dependency of routes: the id of the user that the request's token was issued to."""
+
+    async def user_id(claims: Annotated[Claims, Depends(verified(tokens))]) -> UUID:
         try:
             return UUID(claims.subject)
         except ValueError:

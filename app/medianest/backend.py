@@ -7,13 +7,17 @@ import asyncio
 import psycopg
 import structlog
 
-from medianest import cache, database, migrations
+from medianest import cache, database, migrations, revocation_feed
 from medianest.cache import Cache
 from medianest.database import Database, DatabaseUnavailableError
+from medianest.events import EventManager
 from medianest.health import Check, Health
 from medianest.lifecycle import Lifecycle
+from medianest.login_limits import LoginLimits
+from medianest.notifications import Notifications
 from medianest.passwords import Passwords
 from medianest.profiles import Profiles
+from medianest.revocation_feed import RevocationFeed
 from medianest.secrets_validator import SecretRule, Secrets, SecretsValidator
 from medianest.settings import Settings
 from medianest.tokens import MINIMUM_SECRET_LENGTH, TokenService
@@ -51,9 +55,13 @@ class Backend:
         self.settings = settings
         self.lifecycle = Lifecycle()
         self.tokens = tokens
+        self.events = EventManager()
         self.passwords = Passwords()
         self.database = Database(secrets["database_url"])
         self.cache = Cache(secrets["redis_url"])
+        self.notifications = Notifications(self.database, self.events, [revocation_feed.CHANNEL])
+        self.revocations = RevocationFeed(tokens.revocations, self.database, self.events)
+        self.login_limits = LoginLimits(self.cache, secrets["jwt_secret"])
         self.users = Users(self.database)
         self.profiles = Profiles(self.users, self.cache)
         self.workers = WorkerPool(
@@ -92,14 +100,18 @@ class Backend:
         self._log.info("Ready", stack=self.settings.stack, release=self.settings.release)
 
     async def stop(self) -> None:
-        """End the workers, then close every connection: what they had not finished is handed back."""
+        """End the workers, close every connection, and then remove every listener."""
         await self.workers.stop(self.settings.drain_seconds * _WORKERS_SHARE)
+        await asyncio.gather(self.notifications.stop(), self.revocations.stop())
         await asyncio.gather(self.database.close(), self.cache.close())
+        self.events.close()
 
     async def _prepare(self) -> None:
         async with self.database.single() as connection:
             await migrations.apply(connection, migrations.load())
         await self.database.open()
+        await self.revocations.start()
+        self.notifications.start()
         if self.settings.demo_user and self._demo_password:
             written = await self.users.provide(self.settings.demo_user, self._demo_password, self.passwords)
             if written:

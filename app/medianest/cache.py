@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
@@ -100,6 +100,36 @@ class Cache:
         """Put a changed value in place of a cached one. If Redis is down, readers may see the former
         value until it expires."""
         await self._store(key, value, seconds, only_if_absent=False)
+
+    async def count(self, keys: Sequence[str], seconds: int) -> list[int] | None:
+        """Add one to each counter; a new one ends `seconds` later. None when Redis does not answer.
+
+        All of them or none, in one round trip.
+        """
+        try:
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                for key in keys:
+                    pipeline.incr(key)
+                    pipeline.expire(key, seconds, nx=True)
+                return [int(count) for count in (await pipeline.execute())[::2]]
+        except (RedisError, OSError) as error:
+            self._failed(error)
+            return None
+
+    async def counts_of(self, keys: Sequence[str]) -> list[int] | None:
+        """The counters as they stand, 0 for one that is not there. None when Redis does not answer."""
+        try:
+            return [int(count or 0) for count in await self._redis.mget(keys)]
+        except (RedisError, OSError) as error:
+            self._failed(error)
+            return None
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """Remove keys: values or counters."""
+        try:
+            await self._redis.unlink(*keys)
+        except (RedisError, OSError) as error:
+            self._failed(error)
 
     async def ping(self) -> None:
         """Raises CacheUnavailableError."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import argon2
 
@@ -34,12 +34,17 @@ class Passwords:
         async with self._turn():
             return await asyncio.to_thread(self._hasher.hash, _bytes(password))
 
-    async def verify(self, stored: str | None, password: str) -> bool:
+    async def verify(
+        self, stored: str | None, password: str, admit: Callable[[], None] | None = None
+    ) -> bool:
         """Whether the password is the one of the stored hash; never when there is none.
 
-        Raises PasswordsBusyError.
+        `admit` is called when it is this check's turn, and may raise to give it up. Raises
+        PasswordsBusyError.
         """
         async with self._turn():
+            if admit is not None:
+                admit()
             matches = await asyncio.to_thread(self._matches, stored or self._decoy, password)
         return matches and stored is not None
 

@@ -13,11 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from medianest.database import DatabaseUnavailableError
+from medianest.login_limits import TooManyAttemptsError
 from medianest.passwords import PasswordsBusyError
 from medianest.tokens import NotInitialisedError, TokenError
 
 MEDIA_TYPE = "application/problem+json"
 REALM = 'Bearer realm="medianest"'
+_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 
 class UnauthenticatedError(Exception):
@@ -44,6 +46,35 @@ def problem(
     return JSONResponse(document, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route may answer with, as its `responses` in OpenAPI."""
+    return {status: _documented(HTTPStatus(status)) for status in statuses}
+
+
+def _documented(status: HTTPStatus) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "const": int(status)},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "format": "uri-reference"},
+        "request_id": {"type": "string"},
+    }
+    required = list(properties)
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        texts = {name: {"type": "string"} for name in ("location", "message")}
+        error = {"type": "object", "properties": texts, "required": list(texts)}
+        properties["errors"] = {"type": "array", "items": error}
+    schema = {"type": "object", "properties": properties, "required": required}
+    document: dict[str, Any] = {
+        "description": status.phrase,
+        "content": {MEDIA_TYPE: {"schema": schema}},
+    }
+    if header := _HEADERS.get(status):
+        document["headers"] = {header: {"schema": {"type": "string"}, "required": True}}
+    return document
+
+
 def install(app: FastAPI) -> None:
     """Answer every exception with a problem."""
     app.add_exception_handler(HTTPException, _http)
@@ -52,6 +83,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TokenError, _token)
     app.add_exception_handler(DatabaseUnavailableError, _database)
     app.add_exception_handler(PasswordsBusyError, _busy)
+    app.add_exception_handler(TooManyAttemptsError, _too_many_attempts)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -88,6 +120,12 @@ async def _database(request: Request, _error: Exception) -> JSONResponse:
 
 async def _busy(request: Request, _error: Exception) -> JSONResponse:
     return problem(request.scope, 503, "Too many logins at once", {"Retry-After": "2"})
+
+
+async def _too_many_attempts(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TooManyAttemptsError)
+    headers = {"Retry-After": str(error.retry_after), "Cache-Control": "no-store"}
+    return problem(request.scope, 429, str(error), headers)
 
 
 async def _unexpected(request: Request, _error: Exception) -> JSONResponse:

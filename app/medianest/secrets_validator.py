@@ -108,6 +108,7 @@ class SecretsValidator:
                 self._queue.pop(0)(self._secrets)
         except Exception:
             self.state = ValidationState.FAILED
+            self._secrets = None
             raise
         self.state = ValidationState.VALIDATED
         self._log.info("Secrets validation completed successfully", secrets=sorted(self._secrets))

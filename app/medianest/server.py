@@ -93,7 +93,10 @@ async def _run(settings: Settings, source: SecretSource, redactor: Redactor) -> 
 
 
 def _initialise(tokens: TokenService, secrets: Secrets) -> None:
-    tokens.initialise(secrets["jwt_secret"], secrets.get("jwt_secret_previous"))
+    try:
+        tokens.initialise(secrets["jwt_secret"], secrets.get("jwt_secret_previous"))
+    except ValueError as error:
+        raise SecretsError([f"secret jwt_secret or jwt_secret_previous: {error}"]) from None
 
 
 async def serve(backend: Backend) -> int:

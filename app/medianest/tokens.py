@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
-import uuid
+import json
+import secrets
+import time
+from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import jwt
 
+from medianest.revocations import CLOCK_DIFFERENCE, LIFETIME, Revocations
+
 ISSUER = "medianest"
 AUDIENCE = "medianest-users"
-LIFETIME = timedelta(hours=24)
 ALGORITHM = "HS256"
 MINIMUM_SECRET_LENGTH = 32
 REQUIRED_CLAIMS = ["exp", "iat", "nbf", "iss", "aud", "sub", "jti"]
-# Clocks of two hosts differ a little; a token made on one must be good on the other at once.
-_CLOCK_DIFFERENCE = timedelta(seconds=5)
 _LONGEST_TOKEN = 4096
 _KIND = "access"
+_MOST_REMEMBERED = 2048
 
 
 class TokenError(Exception):
@@ -59,84 +63,140 @@ class IssuedToken:
         return f"IssuedToken(expires_in={self.expires_in})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says."""
+    """What a verified token says. Times are in seconds since 1970."""
 
     subject: str
     token_id: str
-    issued_at: datetime
-    expires_at: datetime
+    issued_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True)
+class _Key:
+    secret: bytes
+    key_id: str
+
+    @property
+    def header(self) -> str:
+        """The first part of every token under this key, as PyJWT writes it."""
+        document = {"alg": ALGORITHM, "kid": self.key_id, "typ": "JWT"}
+        text = json.dumps(document, separators=(",", ":")).encode()
+        return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 class TokenService:
     """Issues tokens under the current key and verifies them under the current and the previous one,
-    so that a rotation of the key logs nobody out."""
+    so that a rotation of the key logs nobody out.
 
-    def __init__(self, lifetime: timedelta = LIFETIME) -> None:
-        self._lifetime = lifetime
-        self._keys: dict[str, str] = {}
-        self._current = ""
+    All our tokens under one key begin with the same header, so any other header is refused unread: no
+    algorithm, key or address that a stranger names in it is ever looked at (RFC 8725, 3.1 and 3.10).
+    What has been verified is remembered, a bounded number of tokens, the latest used; whether it has
+    expired or been revoked is asked each time. Nothing here waits for anybody.
+    """
+
+    def __init__(
+        self, lifetime: timedelta = timedelta(seconds=LIFETIME), revocations: Revocations | None = None
+    ) -> None:
+        self.revocations = Revocations(lifetime.total_seconds()) if revocations is None else revocations
+        self._lifetime = int(lifetime.total_seconds())
+        self._current = _Key(b"", "")
+        self._keys: dict[str, _Key] = {}
+        self._remembered: OrderedDict[str, Claims] = OrderedDict()
+        self._jwt = jwt.PyJWT({"require": REQUIRED_CLAIMS, "strict_aud": True})
 
     def initialise(self, secret: str, previous: str | None = None) -> None:
-        """Take the signing secrets. Raises ValueError for one of less than 32 characters."""
-        if any(len(key) < MINIMUM_SECRET_LENGTH for key in (secret, previous) if key is not None):
+        """Take the signing secrets. Raises ValueError for one of less than 32 characters, or one that
+        is a key of another kind (PEM, JWK)."""
+        secrets_in_use = [key for key in (previous, secret) if key is not None]
+        if any(len(key) < MINIMUM_SECRET_LENGTH for key in secrets_in_use):
             raise ValueError(f"a signing secret needs at least {MINIMUM_SECRET_LENGTH} characters")
-        self._current = key_id(secret)
-        self._keys = {key_id(key): key for key in (previous, secret) if key is not None}
+        keys = [_Key(key.encode(), key_id(key)) for key in secrets_in_use]
+        try:
+            for key in keys:
+                self._jwt.encode({}, key.secret, ALGORITHM)
+        except jwt.InvalidKeyError:
+            raise ValueError("a signing secret must be random text, not a key of another kind") from None
+        self._current = keys[-1]
+        self._keys = {key.header: key for key in keys}
+        self._remembered.clear()
 
-    def issue(self, subject: str) -> IssuedToken:
-        """Raises NotInitialisedError."""
+    def issue(self, subject: str, issued_at: float | None = None) -> IssuedToken:
+        """`issued_at` is when the bearer proved who they are, in seconds since 1970, by default now.
+
+        Raises NotInitialisedError.
+        """
         if not self._keys:
             raise NotInitialisedError
-        now = datetime.now(UTC)
+        moment = int(time.time() if issued_at is None else issued_at)
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": subject,
-            "jti": uuid.uuid4().hex,
-            "iat": now,
-            "nbf": now,
-            "exp": now + self._lifetime,
+            "jti": secrets.token_hex(16),
+            "iat": moment,
+            "nbf": moment,
+            "exp": moment + self._lifetime,
             "kind": _KIND,
         }
-        value = jwt.encode(claims, self._keys[self._current], ALGORITHM, headers={"kid": self._current})
-        return IssuedToken(value, int(self._lifetime.total_seconds()))
+        header = {"kid": self._current.key_id}
+        return IssuedToken(self._jwt.encode(claims, self._current.secret, ALGORITHM, header), self._lifetime)
 
-    def verify(self, token: str) -> Claims:
-        """Raises NotInitialisedError, TokenExpiredError or InvalidTokenError."""
+    def verify(self, token: str, *, remember: bool = True) -> Claims:
+        """`remember` is for a token that will be shown again.
+
+        Raises NotInitialisedError, TokenExpiredError or InvalidTokenError.
+        """
         if not self._keys:
             raise NotInitialisedError
-        if len(token) > _LONGEST_TOKEN:
+        claims = self._remembered.get(token)
+        if claims is None:
+            claims = self._read(token)
+            if remember:
+                self._remember(token, claims)
+        elif claims.expires_at <= time.time() - CLOCK_DIFFERENCE:
+            del self._remembered[token]
+            raise TokenExpiredError
+        else:
+            self._remembered.move_to_end(token)
+        if self.revocations.refuse(claims.token_id, claims.subject, claims.issued_at):
+            raise InvalidTokenError
+        return claims
+
+    @property
+    def remembered(self) -> int:
+        """How many verified tokens are remembered."""
+        return len(self._remembered)
+
+    def _read(self, token: str) -> Claims:
+        # PyJWT allows padding, with which one token could be written in several ways.
+        if len(token) > _LONGEST_TOKEN or "=" in token:
+            raise InvalidTokenError
+        key = self._keys.get(token.partition(".")[0])
+        if key is None:
             raise InvalidTokenError
         try:
-            claims: dict[str, Any] = jwt.decode(
+            claims: dict[str, Any] = self._jwt.decode(
                 token,
-                self._key_of(token),
+                key.secret,
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=ISSUER,
-                leeway=_CLOCK_DIFFERENCE,
-                options={"require": REQUIRED_CLAIMS},
+                leeway=CLOCK_DIFFERENCE,
             )
         except jwt.ExpiredSignatureError:
             raise TokenExpiredError from None
         except (jwt.InvalidTokenError, ValueError):
             raise InvalidTokenError from None
-        if claims.get("kind") != _KIND or not claims["sub"]:
+        if claims.get("kind") != _KIND or not claims["sub"] or not claims["jti"]:
             raise InvalidTokenError
-        return Claims(
-            subject=claims["sub"],
-            token_id=claims["jti"],
-            issued_at=datetime.fromtimestamp(claims["iat"], UTC),
-            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
-        )
+        return Claims(claims["sub"], claims["jti"], int(claims["iat"]), int(claims["exp"]))
 
-    def _key_of(self, token: str) -> str:
-        key = jwt.get_unverified_header(token).get("kid")
-        if not isinstance(key, str) or key not in self._keys:
-            raise InvalidTokenError
-        return self._keys[key]
+    def _remember(self, token: str, claims: Claims) -> None:
+        self._remembered[token] = claims
+        if len(self._remembered) > _MOST_REMEMBERED:
+            self._remembered.popitem(last=False)
 
 
 def key_id(secret: str) -> str:

@@ -36,8 +36,8 @@ class Users:
         self._database = database
 
     async def credentials(self, username: str) -> Credentials | None:
-        """By name, or None."""
-        query = "SELECT id, password_hash FROM users WHERE username = %s"
+        """By name; None when there is no such user, or one that is disabled."""
+        query = "SELECT id, password_hash FROM users WHERE username = %s AND disabled_at IS NULL"
         async with self._database.connection() as connection:
             row = await (await connection.execute(query, [username])).fetchone()
         return Credentials(*row) if row else None
@@ -59,6 +59,17 @@ class Users:
             row = await (await connection.execute(query, [display_name, user_id])).fetchone()
         return Profile(*row) if row else None
 
+    async def disable(self, username: str) -> bool:
+        """Let a user log in no more, and refuse every token of theirs, on all replicas at once.
+
+        Returns whether there is such a user. Without effect on one that is disabled.
+        """
+        return await self._set_disabled(username, disabled=True)
+
+    async def enable(self, username: str) -> bool:
+        """Let a user log in again; their former tokens stay refused. Returns whether there is one."""
+        return await self._set_disabled(username, disabled=False)
+
     async def provide(self, username: str, password: str, passwords: Passwords) -> bool:
         """Make sure that a user with this password exists. Returns whether anything was written.
 
@@ -76,3 +87,11 @@ class Users:
         async with self._database.connection() as connection:
             await connection.execute(query, [username, username, hashed])
         return True
+
+    async def _set_disabled(self, username: str, *, disabled: bool) -> bool:
+        query = (
+            "UPDATE users SET disabled_at = CASE WHEN %s THEN coalesce(disabled_at, now()) END,"
+            " updated_at = now() WHERE username = %s"
+        )
+        async with self._database.connection() as connection:
+            return (await connection.execute(query, [disabled, username])).rowcount > 0

@@ -71,7 +71,7 @@ async def test_a_database_that_does_not_answer(running: Running) -> None:
 
 
 async def test_too_many_logins(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def busy(_stored: str | None, _password: str) -> bool:
+    async def busy(*_arguments: Any, **_options: Any) -> bool:
         raise PasswordsBusyError
 
     monkeypatch.setattr(running.backend.passwords, "verify", busy)

@@ -108,6 +108,9 @@ async def test_a_queued_validation_that_fails_fails_the_whole() -> None:
     with pytest.raises(SecretsError, match="refused by the token service"):
         await validation.validate()
     assert validation.state is ValidationState.FAILED
+    seen: list[Secrets] = []
+    validation.when_validated(seen.append)
+    assert seen == []
 
 
 def test_secrets_do_not_show_in_their_representation() -> None:

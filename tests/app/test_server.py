@@ -195,6 +195,17 @@ def test_a_weak_secret_ends_it_with_one_clear_message(start: Start, direct: dict
     assert "too-weak-value" not in "".join(process.output)
 
 
+def test_a_key_of_another_kind_ends_it_with_one_clear_message(start: Start, direct: dict[str, str]) -> None:
+    process = start(direct | {"JWT_SECRET": '{"kty": "oct", "k": "a2V5IG9mIGFub3RoZXIga2luZA"}'})
+    assert process.exit_code() == 1
+    (line,) = process.log()
+    assert line["problems"] == [
+        "secret jwt_secret or jwt_secret_previous: "
+        "a signing secret must be random text, not a key of another kind"
+    ]
+    assert "a2V5IG9m" not in "".join(process.output)
+
+
 def test_a_wrong_variable_ends_it_with_one_clear_message(start: Start, direct: dict[str, str]) -> None:
     process = start(direct | {"DRAIN_SECONDS": "soon"})
     assert process.exit_code() == 1
