@@ -18,8 +18,17 @@ from medianest.secrets_validator import SecretRule, Secrets, SecretsValidator
 from medianest.settings import Settings
 from medianest.tokens import MINIMUM_SECRET_LENGTH, TokenService
 from medianest.users import Users
+from medianest.workers.cores import default_size, usable_cores
+from medianest.workers.pool import PoolOptions, WorkerPool
+from medianest.workers.worker import MEGABYTE
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+_WORKERS_SHARE = 0.1
+"""Of the seconds between SIGTERM and SIGKILL: for tasks to finish, after the requests have."""
+
+_TASK_MODULES: tuple[str, ...] = ()
+"""What the workers import; see medianest.workers.child."""
 
 
 def secret_rules(settings: Settings) -> list[SecretRule]:
@@ -47,6 +56,13 @@ class Backend:
         self.cache = Cache(secrets["redis_url"])
         self.users = Users(self.database)
         self.profiles = Profiles(self.users, self.cache)
+        self.workers = WorkerPool(
+            _TASK_MODULES,
+            PoolOptions(
+                size=settings.workers or default_size(usable_cores()),
+                memory_bytes=settings.worker_memory_mb * MEGABYTE,
+            ),
+        )
         self.health = Health(
             self.lifecycle,
             validator,
@@ -58,9 +74,11 @@ class Backend:
         self._log = structlog.get_logger(component="backend")
 
     async def start(self) -> None:
-        """Bring the schema up to date, connect, and begin to serve. Waits for Postgres as long as it
-        takes, which readiness shows. Raises MigrationError, and psycopg.Error for a faulty migration.
+        """Start the workers, bring the schema up to date, connect, and begin to serve. Waits for
+        Postgres as long as it takes, which readiness shows. Raises WorkersUnavailableError,
+        MigrationError, and psycopg.Error for a faulty migration.
         """
+        await self.workers.start()
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -74,7 +92,8 @@ class Backend:
         self._log.info("Ready", stack=self.settings.stack, release=self.settings.release)
 
     async def stop(self) -> None:
-        """Close every connection."""
+        """End the workers, then close every connection: what they had not finished is handed back."""
+        await self.workers.stop(self.settings.drain_seconds * _WORKERS_SHARE)
         await asyncio.gather(self.database.close(), self.cache.close())
 
     async def _prepare(self) -> None:

@@ -15,13 +15,17 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """Read once, at start. `drain_seconds` lies between SIGTERM and SIGKILL."""
+    """Read once, at start. `drain_seconds` lies between SIGTERM and SIGKILL. `workers` is how many
+    worker processes there are, None for as many as suit the cores; `worker_memory_mb` is what each of
+    them may hold."""
 
     port: int
     drain_seconds: float
     stack: str
     release: str
     demo_user: str | None
+    workers: int | None = None
+    worker_memory_mb: int = 100
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -35,6 +39,8 @@ class Settings:
             stack=environment.get("STACK", "development"),
             release=environment.get("RELEASE", "development"),
             demo_user=demo_user,
+            workers=int(_number(environment, "WORKERS", default=0, least=1, most=64)) or None,
+            worker_memory_mb=int(_number(environment, "WORKER_MEMORY_MB", default=100, least=32, most=65536)),
         )
 
 
