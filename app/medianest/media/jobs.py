@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
@@ -15,21 +14,11 @@ from medianest.media.claims import Claim, Claims
 from medianest.media.limits import SIZES
 from medianest.media.store import Store
 from medianest.workers.errors import QueueFullError, TaskFailedError, WorkersUnavailableError
-from medianest.workers.figures import PoolFigures
 from medianest.workers.frames import JsonValue
+from medianest.workers.pool import WorkerPool
 
 TASK = "thumbnails"
 UNUSABLE = "UnusablePicture"
-
-
-class Pool(Protocol):
-    """What is needed of the worker pool."""
-
-    async def run(
-        self, task: str, arguments: Mapping[str, JsonValue], *, deadline: float | None = None
-    ) -> JsonValue: ...
-
-    def figures(self) -> PoolFigures: ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,7 @@ class Jobs:
     def __init__(
         self,
         claims: Claims,
-        pool: Pool,
+        pool: WorkerPool,
         store: Store,
         times: JobTimes,
         *,

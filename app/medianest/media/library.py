@@ -17,11 +17,12 @@ from medianest.database import Database, DatabaseUnavailableError
 from medianest.media.claims import Claims
 from medianest.media.headers import SIGNATURE_BYTES, Format, Header, HeaderError, format_of
 from medianest.media.incoming import Incoming
-from medianest.media.jobs import Jobs, JobTimes, Pool
+from medianest.media.jobs import Jobs, JobTimes
 from medianest.media.limits import Limits, problem_with
 from medianest.media.pictures import Accepted, Pictures
 from medianest.media.store import Store
 from medianest.media.threads import VolumeError, to_the_end
+from medianest.workers.pool import WorkerPool
 
 _TIDY_SECONDS = 3600.0
 # What a full queue needs to get shorter.
@@ -37,7 +38,7 @@ class Library:
     def __init__(
         self,
         database: Database,
-        pool: Pool,
+        pool: WorkerPool,
         directory: Path,
         limits: Limits,
         *,
@@ -64,9 +65,12 @@ class Library:
         self._tidying: asyncio.Task[None] | None = None
         self._log = structlog.get_logger(component="media")
 
-    async def start(self) -> None:
-        """Begin to work on jobs. Raises VolumeError when the volume cannot be written."""
+    async def open(self) -> None:
+        """Raises VolumeError when the volume cannot be written."""
         await self.store.open()
+
+    def start(self) -> None:
+        """Begin to work on jobs."""
         self.jobs.start()
         self._tidying = asyncio.create_task(self._tidy_now_and_then())
 

@@ -5,8 +5,6 @@ never in memory. Whether the same content was uploaded before by somebody else d
 answer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from uuid import UUID
