@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import secrets
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,8 @@ def thumbnails(original: Path, targets: Mapping[int, Path], scratch: Path) -> Me
     """
     with original.open("rb") as file:
         try:
-            largest, found = _decoded(file)
+            with warnings.catch_warnings(action="ignore"):  # of damaged metadata, at anybody's will
+                largest, found = _decoded(file)
         except (HeaderError, TooManyFramesError, UnusablePictureError) as error:
             raise UnusablePictureError(str(error)) from None
         except MemoryError:

@@ -13,9 +13,9 @@ SIZES = (160, 480, 1280)
 _LARGEST = max(SIZES)
 _MB = 1024 * 1024
 # A worker that has Pillow imported (24 MB), and what the allocator has not given back.
-_WORKER_ITSELF = 32 * _MB
+_WORKER_ITSELF = 28 * _MB
 # Colour profiles and the encoder of the thumbnails.
-_ENCODER = 8 * _MB
+_ENCODER = 12 * _MB
 # What Pillow stores for a pixel. Modes of three bands take four bytes too.
 _STORED: Mapping[str, int] = {"1": 1, "L": 1, "P": 1, "I;16": 2, "LA": 4, "RGB": 4, "RGBA": 4, "CMYK": 4}
 # libwebp's two canvases for a pixel, and the copy that Pillow takes out of them.

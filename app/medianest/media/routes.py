@@ -1,8 +1,8 @@
 """`/api/media`: upload, list, look at, delete.
 
 The body of an upload is the picture itself rather than a form, so that it streams to the volume and is
-never in memory. Whether the same content was uploaded before by somebody else does not show in the
-answer.
+never in memory. Who uploads what somebody else has uploaded gets a media of their own, which is done at
+once: that somebody has this very file can be told from it.
 """
 
 from collections.abc import Callable

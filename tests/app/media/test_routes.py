@@ -94,7 +94,7 @@ REFUSED = {
         webp_header(9_000, 9_000),
         "image/webp",
         422,
-        "Decoding the picture would take 1322 MB of memory: at most 68 are there for it; make it smaller"
+        "Decoding the picture would take 1326 MB of memory: at most 72 are there for it; make it smaller"
         " or, if it is progressive, WebP or PNG, a baseline JPEG",
     ),
 }
