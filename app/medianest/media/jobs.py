@@ -64,6 +64,7 @@ class Jobs:
         self._accepting = accepting
         self._ended = ended
         self._running: dict[Claim, asyncio.Task[None]] = {}
+        self._at_workers: set[Claim] = set()
         self._woken = asyncio.Event()
         self._stopping = False
         self._loops: list[asyncio.Task[None]] = []
@@ -141,12 +142,12 @@ class Jobs:
                 self._log.exception("Claims cannot be renewed")
                 continue
             for claim in claims:
-                if claim.sha256 not in held and claim in self._running:
+                if claim.sha256 not in held and claim in self._at_workers:
                     self._running[claim].cancel()
 
     async def _run(self, claim: Claim) -> None:
         try:
-            answer = await self._pool.run(TASK, self._arguments(claim), deadline=self._times.deadline)
+            answer = await self._work(claim)
         except TaskFailedError as error:
             await self._failed(claim, error.name, error.message)
         except (QueueFullError, WorkersUnavailableError):
@@ -159,6 +160,7 @@ class Jobs:
             await self._failed(claim, type(error).__name__, str(error))
         else:
             await self._report(claim, answer)
+        await self._ended(claim.sha256)
         self.wake()
 
     def _arguments(self, claim: Claim) -> Mapping[str, JsonValue]:
@@ -167,6 +169,13 @@ class Jobs:
             "targets": {str(size): str(self._store.thumbnail(claim.sha256, size)) for size in SIZES},
             "scratch": str(self._store.scratch),
         }
+
+    async def _work(self, claim: Claim) -> JsonValue:
+        self._at_workers.add(claim)
+        try:
+            return await self._pool.run(TASK, self._arguments(claim), deadline=self._times.deadline)
+        finally:
+            self._at_workers.remove(claim)
 
     async def _report(self, claim: Claim, answer: JsonValue) -> None:
         found = answer if isinstance(answer, Mapping) else {}
@@ -198,10 +207,7 @@ class Jobs:
                     return False
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, self._times.renew)
-        if held:
-            await self._ended(claim.sha256)
-        else:
-            self.counts.lost += 1
+        self.counts.lost += not held
         return held
 
     def _database_is(self, *, answering: bool) -> None:

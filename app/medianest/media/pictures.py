@@ -99,9 +99,7 @@ class Pictures:
             async with self._database.connection() as connection:
                 state = await _lock_or_insert(connection, sha256, header, size)
                 wanted = await _is_referred_to(connection, sha256)
-                found = await connection.execute(
-                    "INSERT INTO media (owner, sha256) VALUES (%s, %s) ON CONFLICT DO NOTHING", [owner, sha256]
-                )
+                inserted = await _insert_or_lock(connection, owner, sha256)
                 if again := not wanted or state == "failed" or (state == "done" and not complete):
                     await place(sha256)
                     await connection.execute(
@@ -116,7 +114,7 @@ class Pictures:
         except psycopg.errors.ForeignKeyViolation as error:
             raise NoOwnerError from error
         assert media is not None
-        return Accepted(media, anew=again or found.rowcount == 1)
+        return Accepted(media, anew=again or inserted)
 
     async def forget(self, owner: UUID, media_id: UUID) -> str | None:
         """Returns the content, which may be waste now; None when there is no such media."""
@@ -165,6 +163,17 @@ async def _lock_or_insert(connection: Connection, sha256: str, header: Header, s
     row = await (await connection.execute(query, values)).fetchone()
     assert row is not None
     return str(row[0])
+
+
+async def _insert_or_lock(connection: Connection, owner: UUID, sha256: str) -> bool:
+    """Whether the user's media is new. It cannot be deleted before the commit."""
+    query = (
+        "INSERT INTO media (owner, sha256) VALUES (%s, %s) ON CONFLICT (owner, sha256)"
+        " DO UPDATE SET created_at = media.created_at RETURNING xmax = 0"
+    )
+    row = await (await connection.execute(query, [owner, sha256])).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 async def _is_referred_to(connection: Connection, sha256: str) -> bool:
