@@ -43,6 +43,14 @@ async def test_two_replicas_may_start_at_once(start_backend: StartBackend) -> No
     assert phases == [Phase.SERVING] * 3
 
 
+async def test_the_workers_are_up_before_it_serves_and_gone_after(start_backend: StartBackend) -> None:
+    async with start_backend(WORKERS="3", WORKER_MEMORY_MB="64") as running:
+        workers = running.backend.workers
+        assert (workers.state(), workers.figures().size) == ("healthy", 3)
+        assert await workers.run("ping", {}) is None
+    assert workers.figures().workers == ()
+
+
 async def test_postgres_is_waited_for(
     environment: dict[str, str], postgres_link: Link, logged: list[dict[str, Any]]
 ) -> None:

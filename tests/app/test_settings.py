@@ -5,6 +5,12 @@ from medianest.settings import Settings, SettingsError
 def test_an_empty_environment_gives_the_defaults() -> None:
     settings = Settings.from_environment({})
     assert (settings.port, settings.drain_seconds, settings.demo_user) == (3000, 15, None)
+    assert (settings.workers, settings.worker_memory_mb) == (None, 100)
+
+
+def test_the_number_of_workers_and_their_memory_can_be_set() -> None:
+    settings = Settings.from_environment({"WORKERS": "3", "WORKER_MEMORY_MB": "256"})
+    assert (settings.workers, settings.worker_memory_mb) == (3, 256)
 
 
 def test_the_environment_wins() -> None:
@@ -22,6 +28,13 @@ def test_the_environment_wins() -> None:
         ("PORT", "65536", "PORT must be a whole number from 1 to 65535, not '65536'"),
         ("DRAIN_SECONDS", "-1", "DRAIN_SECONDS must be a whole number from 1 to 600, not '-1'"),
         ("DRAIN_SECONDS", "1.5", "DRAIN_SECONDS must be a whole number from 1 to 600, not '1.5'"),
+        ("WORKERS", "0", "WORKERS must be a whole number from 1 to 64, not '0'"),
+        ("WORKERS", "all", "WORKERS must be a whole number from 1 to 64, not 'all'"),
+        (
+            "WORKER_MEMORY_MB",
+            "16",
+            "WORKER_MEMORY_MB must be a whole number from 32 to 65536, not '16'",
+        ),
         ("DEMO_USER", "two words", "DEMO_USER must be 1 to 64 letters, digits or . _ @ + -"),
     ],
 )

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import cast
 
-from medianest.workers.frames import Decoder, FrameError, JsonValue
+from medianest.workers.frames import READY, Decoder, FrameError, JsonValue
 
 Answer = Mapping[str, JsonValue]
 
@@ -26,20 +26,15 @@ class Channel(asyncio.Protocol):
         self._expected: tuple[int, asyncio.Future[Answer]] | None = None
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self.violation: str | None = None
-
-    def expect(self, number: int) -> asyncio.Future[Answer]:
-        """The answer to the request `number`, or ChannelClosedError."""
-        future: asyncio.Future[Answer] = self._loop.create_future()
-        if self.closed.done():
-            future.set_exception(ChannelClosedError())
-        else:
-            self._expected = number, future
-        return future
+        self.ready = self._expect(READY)
+        """The first answer, to which nobody needs to send a request."""
 
     def request(self, number: int, frame: bytes) -> asyncio.Future[Answer]:
-        """Send a request and expect its answer."""
-        future = self.expect(number)
-        if self._transport is not None:
+        """Send a request and expect its answer, or ChannelClosedError."""
+        future = self._expect(number)
+        if self._transport is None:
+            future.set_exception(ChannelClosedError())
+        else:
             self._transport.write(frame)
         return future
 
@@ -63,8 +58,14 @@ class Channel(asyncio.Protocol):
         self._transport = None
         if self._expected is not None and not self._expected[1].done():
             self._expected[1].set_exception(ChannelClosedError())
+            self._expected[1].exception()  # seen, even if nobody waits for it any more
         self._expected = None
         self.closed.set_result(None)
+
+    def _expect(self, number: int) -> asyncio.Future[Answer]:
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        self._expected = number, future
+        return future
 
     def _deliver(self, answer: Answer) -> None:
         if self._expected is None or answer.get("id") != self._expected[0]:

@@ -84,6 +84,8 @@ class WorkerPool:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for slot in self._slots:
+            slot.up.set()  # nothing to wait for any more
 
     async def run(
         self, task: str, arguments: Mapping[str, JsonValue], *, deadline: float | None = None
@@ -138,7 +140,7 @@ class WorkerPool:
         return PoolFigures(
             size=len(self._slots),
             healthy=sum(slot.healthy for slot in self._slots),
-            busy=sum(slot.job is not None for slot in self._slots),
+            busy=sum(slot.busy for slot in self._slots),
             queued=len(self._queue),
             queue_limit=self._queue.limit,
             oldest_queued_seconds=asyncio.get_running_loop().time() - oldest.accepted if oldest else 0.0,
@@ -151,8 +153,7 @@ class WorkerPool:
             workers_terminated={ending: counts.workers_terminated[ending] for ending in Ending},
             starts_failed=counts.starts_failed,
             workers=tuple(
-                WorkerFigures(worker.pid, worker.resident_bytes(), slot.job is not None)
-                for slot, worker in workers
+                WorkerFigures(worker.pid, worker.resident_bytes(), slot.busy) for slot, worker in workers
             ),
         )
 

@@ -24,7 +24,7 @@ _BY_ITSELF = frozenset({Ending.CRASHED, Ending.PROTOCOL})
 _QUIET = frozenset({Ending.CANCELLED, Ending.USED_UP, Ending.RESTARTED, Ending.STOPPED})
 
 
-@dataclass
+@dataclass(eq=False)
 class Slot:
     """Runs as one asyncio task, `keep`, which does jobs until it is cancelled."""
 
@@ -61,7 +61,6 @@ class Slot:
                 self.job.fail(error)
             if self.worker is not None:
                 await self._end(self.worker, Ending.STOPPED)
-            self.up.set()
 
     @property
     def healthy(self) -> bool:
@@ -71,6 +70,10 @@ class Slot:
     @property
     def idle(self) -> bool:
         return self.worker is not None and not self.worker.lost and self.job is None
+
+    @property
+    def busy(self) -> bool:
+        return self.job is not None and not self.job.is_ping
 
     def retire(self) -> None:
         """Replace the worker once it is idle; `up` is set again when that is done."""

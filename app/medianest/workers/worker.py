@@ -16,7 +16,7 @@ from typing import cast
 
 from medianest.workers.channel import Channel, ChannelClosedError
 from medianest.workers.errors import Ending
-from medianest.workers.frames import READY, JsonValue
+from medianest.workers.frames import JsonValue
 from medianest.workers.output import Output
 
 MEGABYTE = 1024 * 1024
@@ -85,29 +85,30 @@ class Worker:
     @classmethod
     async def start(cls, options: WorkerOptions) -> Worker:
         """Raises WorkerStartError, and OSError when the system gives no process or descriptor."""
-        worker = await _spawn(options)
-        problem = None
+        spawning = asyncio.create_task(_spawn(options))
         try:
-            async with asyncio.timeout(options.start_seconds):
-                await worker._ready(options.memory_bytes)
-            return worker
-        except TimeoutError:
-            problem = f"it was not up within {options.start_seconds:g} s"
-            worker.end(Ending.STOPPED)
-        except WorkerStartError as error:
-            problem = str(error)
-        except WorkerLostError:
-            pass
+            worker = await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            # uvloop would not reap a process whose making is cancelled.
+            await asyncio.wait({spawning})
+            if spawning.exception() is None:
+                await spawning.result().kill(Ending.STOPPED)
+            raise
+        try:
+            problem = await worker._come_up(options)
+            if problem is None:
+                return worker
+            await worker.kill(Ending.STOPPED)
         except BaseException:
             await worker.kill(Ending.STOPPED)
             raise
-        await worker.reap()
-        raise WorkerStartError("; ".join([problem or worker.death(), *worker.output()[-5:]]))
+        raise WorkerStartError("; ".join([problem, *worker.output()[-5:]]))
 
     @property
     def lost(self) -> bool:
-        """Whether it can take no more tasks."""
-        return self._ending is not None or self._channel.closed.done()
+        """Whether it can take no more tasks. The system is asked too, since it knows of a death before
+        the event loop does, and a task given to a dead worker would have lost a try."""
+        return self._ending is not None or self._channel.closed.done() or not self.resident_bytes()
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         """Called soon after it can take no more tasks."""
@@ -187,17 +188,23 @@ class Worker:
             self._statm = -1
         return self._ending
 
-    async def _ready(self, memory_bytes: int) -> None:
+    async def _come_up(self, options: WorkerOptions) -> str | None:
+        """Why it does not, if so."""
         try:
-            answer = await self._channel.expect(READY)
+            async with asyncio.timeout(options.start_seconds):
+                answer = await self._channel.ready
+        except TimeoutError:
+            return f"it was not up within {options.start_seconds:g} s"
         except ChannelClosedError:
-            raise WorkerLostError from None
+            await self.reap()
+            return self.death()
         if "error" in answer:
             error = cast("Mapping[str, str]", answer["error"])
-            raise WorkerStartError(f"{error['name']}: {error['message']}")
-        if (resident := self.resident_bytes()) > memory_bytes:
-            least = -(-resident // MEGABYTE)
-            raise WorkerStartError(f"it takes {least} MB before its first task, more than it may")
+            return f"{error['name']}: {error['message']}"
+        resident = self.resident_bytes()
+        if resident > options.memory_bytes:
+            return f"it takes {-(-resident // MEGABYTE)} MB before its first task, more than it may"
+        return None
 
     async def _until_exit(self) -> None:
         await self._process.wait()

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from medianest.workers.pool import PoolOptions, WorkerPool
 from medianest.workers.worker import ENVIRONMENT, MEGABYTE
@@ -24,17 +25,15 @@ MEASURED = BARE | {name: value for name, value in os.environ.items() if "COV" in
 OPTIONS = PoolOptions(size=2, memory_bytes=100 * MEGABYTE, deadline=20)
 
 
-def pool_of(
-    *modules: str, environment: Mapping[str, str] = BARE, options: PoolOptions = OPTIONS, **changes: object
-) -> WorkerPool:
+def pool_of(*modules: str, environment: Mapping[str, str] = BARE, **changes: Any) -> WorkerPool:
     """A pool of the modules beside this one."""
     found = [f"workers.{module}" for module in modules or ("tasks",)]
-    return WorkerPool(found, replace(options, **changes), environment)  # type: ignore[arg-type]
+    return WorkerPool(found, replace(OPTIONS, **changes), environment)
 
 
 @asynccontextmanager
 async def running_pool(
-    *modules: str, environment: Mapping[str, str] = BARE, **changes: object
+    *modules: str, environment: Mapping[str, str] = BARE, **changes: Any
 ) -> AsyncIterator[WorkerPool]:
     pool = pool_of(*modules, environment=environment, **changes)
     await pool.start()
@@ -90,7 +89,7 @@ async def until_full(pool: WorkerPool) -> None:
     await until(lambda: len(pool.figures().workers) == pool.figures().size)
 
 
-def resident_kilobytes(pid: int | str = "self") -> int:
+def resident_kilobytes(pid: int) -> int:
     """Anonymous memory: what a leak would grow."""
     text = Path(f"/proc/{pid}/status").read_text()
     return int(text.partition("RssAnon:")[2].split()[0])

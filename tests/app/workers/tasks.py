@@ -137,10 +137,12 @@ def close_all() -> None:
     time.sleep(60)
 
 
-def chatter(megabytes: int) -> None:
+def chatter(megabytes: int, code: int) -> None:
     for _ in range(megabytes * 16):
         os.write(1, b"x" * 65536)
     print("\nthe end")
+    if code:
+        os._exit(code)
 
 
 def fork_and_die() -> None:

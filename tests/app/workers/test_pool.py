@@ -1,6 +1,5 @@
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -41,9 +40,8 @@ async def test_a_worker_knows_nothing_of_the_server(monkeypatch: pytest.MonkeyPa
     async with running_pool() as pool:
         found = await pool.run("modules", {})
         assert isinstance(found, list)
-        assert not {"fastapi", "starlette", "uvicorn", "psycopg", "redis", "structlog", "asyncio"} & set(
-            found
-        )
+        server = {"fastapi", "starlette", "uvicorn", "psycopg", "redis", "structlog", "asyncio"}
+        assert not server & set(found)
         environment = await pool.run("environment", {})
         assert isinstance(environment, dict)
         assert set(environment) - {"LC_CTYPE"} == set(BARE)
@@ -79,7 +77,6 @@ async def test_a_task_that_is_not_there_fails(pool: WorkerPool) -> None:
 async def test_a_result_that_cannot_be_told_fails(pool: WorkerPool) -> None:
     assert (await failure(pool, "unserialisable")).name == "TypeError"
     assert (await failure(pool, "not_a_number")).name == "ValueError"
-    assert (await failure(pool, "greet", text="x")) if False else True
     assert (await failure(pool, "too_large")).name == "FrameError"
     assert await pool.run("add", {"a": 1, "b": 1}) == 2
 
@@ -224,16 +221,15 @@ async def test_a_restart_replaces_all_workers_and_loses_no_task(pool: WorkerPool
 
 
 async def test_what_is_printed_disturbs_nothing(
-    pool: WorkerPool, logged: list[dict[str, Any]], capfd: pytest.CaptureFixture[str]
+    logged: list[dict[str, Any]], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert await pool.run("greet", {"text": "hello"}) == "hello"
-    assert await pool.run("chatter", {"megabytes": 8}) is None
-    assert (await failure(pool, "raise_value_error", message="")).name == "ValueError"
+    async with running_pool(size=1) as pool:
+        assert await pool.run("greet", {"text": "hello"}) == "hello"
+        assert await pool.run("chatter", {"megabytes": 8, "code": 0}) is None
+        assert (await failure(pool, "raise_value_error", message="")).name == "ValueError"
+        assert "hello" not in logged[-1]["output"]
+        assert (await failure(pool, "chatter", megabytes=8, code=3)).name == "WorkerDied"
     output = logged[-1]["output"]
-    assert "the end" in output
+    assert output[-1] == "the end"
     assert len(json.dumps(output)) < 8192
     assert capfd.readouterr() == ("", "")
-
-
-async def test_the_tests_run_where_processes_can_be_watched() -> None:
-    assert os.path.exists("/proc/self/statm")
