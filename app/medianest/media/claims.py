@@ -49,17 +49,21 @@ class Claims:
         """Claim jobs that wait, or whose holder has not renewed its lease; the oldest first. A job whose
         holders keep dying is given up."""
         give_up = (
-            f"UPDATE pictures SET state = 'failed', finished_at = now(), {_LET_GO}, error_name = %s,"
-            " error_message = %s WHERE state = 'running' AND lease_until < now() AND attempts >= %s"
+            "UPDATE pictures SET state = 'failed', finished_at = now(), claimed_by = NULL,"
+            " lease_until = NULL, error_name = %s, error_message = %s"
+            " WHERE state = 'running' AND lease_until < now() AND attempts >= %s"
         )
         take = (
             "UPDATE pictures SET state = 'running', attempts = attempts + 1, claimed_by = %(holder)s,"
             " lease_until = now() + make_interval(secs => %(lease)s) WHERE sha256 IN ("
-            " SELECT sha256 FROM pictures WHERE state = 'queued' OR (state = 'running' AND lease_until < now())"
+            " SELECT sha256 FROM pictures"
+            " WHERE state = 'queued' OR (state = 'running' AND lease_until < now())"
             " ORDER BY queued_at LIMIT %(most)s FOR UPDATE SKIP LOCKED) RETURNING sha256, attempts"
         )
         async with self._database.connection() as connection:
-            await connection.execute(give_up, [GIVEN_UP, f"Given up after {MOST_ATTEMPTS} tries", MOST_ATTEMPTS])
+            await connection.execute(
+                give_up, [GIVEN_UP, f"Given up after {MOST_ATTEMPTS} tries", MOST_ATTEMPTS]
+            )
             found = await connection.execute(
                 take, {"holder": self._holder, "lease": self._lease, "most": most}
             )

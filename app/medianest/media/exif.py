@@ -50,7 +50,7 @@ def _taken_at(picture: Image.Image) -> str | None:
     ):
         text = _text(_tag(picture, when))
         try:
-            moment = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 - a camera's clock
+            moment = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")
         except ValueError:
             continue
         zone = _text(_tag(picture, offset))

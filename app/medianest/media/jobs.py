@@ -182,20 +182,20 @@ class Jobs:
         metadata = found.get("metadata")
         if not isinstance(metadata, Mapping):
             await self._failed(claim, UNUSABLE, str(found.get("problem")))
-        elif await self._end(claim, lambda: self._claims.done(claim, metadata)):
+        elif await self._end(lambda: self._claims.done(claim, metadata)):
             self.counts.done += 1
 
     async def _failed(self, claim: Claim, name: str, message: str) -> None:
-        if await self._end(claim, lambda: self._claims.failed(claim, name, message)):
+        if await self._end(lambda: self._claims.failed(claim, name, message)):
             self.counts.failed += 1
             if name != UNUSABLE:
                 self._log.error("Job failed", sha256=claim.sha256, error=name, detail=message)
 
     async def _hand_back(self, claim: Claim) -> None:
-        if await self._end(claim, lambda: self._claims.hand_back(claim)):
+        if await self._end(lambda: self._claims.hand_back(claim)):
             self.counts.handed_back += 1
 
-    async def _end(self, claim: Claim, write: Callable[[], Awaitable[bool]]) -> bool:
+    async def _end(self, write: Callable[[], Awaitable[bool]]) -> bool:
         """Write the outcome, as soon as Postgres takes it. A claim that cannot be ended runs out."""
         pause = 0.1
         while True:

@@ -54,9 +54,7 @@ class Library:
         self.store = Store(directory)
         self.pictures = Pictures(database)
         self._claims = Claims(database, holder, times.lease)
-        self.jobs = Jobs(
-            self._claims, pool, self.store, times, accepting=accepting, ended=self._remove_waste
-        )
+        self.jobs = Jobs(self._claims, pool, self.store, times, accepting=accepting, ended=self._remove_waste)
         self._limits = limits
         self._queue_limit = queue_limit
         self._uploads_at_once = uploads_at_once

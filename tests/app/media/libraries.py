@@ -19,7 +19,6 @@ from medianest.media.library import Library
 from medianest.media.limits import Limits
 from medianest.media.pictures import Accepted
 from medianest.workers.pool import WorkerPool
-
 from workers.pools import BARE, OPTIONS
 
 QUICK = JobTimes(lease=1.0, renew=0.2, poll=0.05, deadline=10.0)

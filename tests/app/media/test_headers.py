@@ -37,7 +37,9 @@ def header_of(content: bytes) -> Header:
 
 @pytest.mark.parametrize(("kind", "mode", "options", "found"), ENCODED)
 def test_it_finds_what_an_encoder_wrote(kind: str, mode: str, options: dict[str, Any], found: str) -> None:
-    drawn = gradient("L", (301, 17)).convert("I").convert("I;16") if mode == "I;16" else gradient(mode, (301, 17))
+    drawn = (
+        gradient("L", (301, 17)).convert("I").convert("I;16") if mode == "I;16" else gradient(mode, (301, 17))
+    )
     if mode in ("RGBA", "LA"):
         drawn.putpixel((0, 0), (0,) * len(drawn.getbands()))
     content = encoded(drawn, kind, **options)
@@ -131,7 +133,9 @@ def test_a_jpeg_has_one_frame() -> None:
         header_of(jpeg_frame(frame, twice))
 
 
-SOUND = [encoded(gradient(mode, (40, 30)), kind, **options) for kind, mode, options, _ in ENCODED if mode != "I;16"]
+SOUND = [
+    encoded(gradient(mode, (40, 30)), kind, **options) for kind, mode, options, _ in ENCODED if mode != "I;16"
+]
 
 
 @settings(max_examples=600, deadline=None, database=None, derandomize=True)

@@ -16,10 +16,10 @@ from medianest.media.claims import MOST_ATTEMPTS, Claim, Claims
 from medianest.media.headers import Format
 from medianest.media.jobs import JobCounts, JobTimes
 from medianest.media.limits import SIZES
+from workers.pools import kill, pids, until
 
 from media.libraries import QUICK, Replica, replica, user
 from media.samples import picture
-from workers.pools import kill, pids, until
 
 
 @pytest.fixture
@@ -161,7 +161,9 @@ async def test_a_task_that_hangs_is_ended_and_reported(database_url: str, tmp_pa
         assert len(begun(tmp_path)) == 2
 
 
-async def test_a_running_job_stays_with_its_holder(faulty: Replica, tmp_path: Path, database_url: str) -> None:
+async def test_a_running_job_stays_with_its_holder(
+    faulty: Replica, tmp_path: Path, database_url: str
+) -> None:
     be(tmp_path, "wait")
     await faulty.upload(await user(faulty.database), picture())
     faulty.library.start()
@@ -293,7 +295,10 @@ async def test_a_claim_that_was_lost_frees_its_worker(faulty: Replica, tmp_path:
 async def test_jobs_outlast_an_outage_of_postgres(
     postgres_link: Link, tmp_path: Path, database_url: str
 ) -> None:
-    async with replica(postgres_link.url, tmp_path, faulty=True) as made, replica(database_url, tmp_path) as other:
+    async with (
+        replica(postgres_link.url, tmp_path, faulty=True) as made,
+        replica(database_url, tmp_path) as other,
+    ):
         be(tmp_path, "wait")
         owner = await user(made.database)
         for seed in range(6):
@@ -329,7 +334,9 @@ async def test_an_outage_of_postgres_is_told_once(
         assert set((await made.all_ended()).values()) == {"done"}
 
 
-async def test_a_picture_that_is_deleted_while_it_is_processed_is_gone(faulty: Replica, tmp_path: Path) -> None:
+async def test_a_picture_that_is_deleted_while_it_is_processed_is_gone(
+    faulty: Replica, tmp_path: Path
+) -> None:
     be(tmp_path, "wait")
     owner = await user(faulty.database)
     accepted = await faulty.upload(owner, picture())

@@ -106,7 +106,9 @@ def test_a_client_that_goes_away_leaves_nothing(start: Start, direct: dict[str, 
     for sent in (0, 10, 300_000):
         with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
             head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-            request = f"POST /api/media HTTP/1.1\r\nHost: backend\r\n{head}Content-Length: {len(content)}\r\n\r\n"
+            request = (
+                f"POST /api/media HTTP/1.1\r\nHost: backend\r\n{head}Content-Length: {len(content)}\r\n\r\n"
+            )
             connection.sendall(request.encode() + content[:sent])
             wait_until(lambda: len(list(incoming.iterdir())) == 1)
         wait_until(lambda: not list(incoming.iterdir()))

@@ -13,21 +13,17 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import httpx
-import psycopg
 import pytest
 from conftest import Running
-from medianest.media.headers import Format
 from medianest.media.pictures import NoOwnerError
 from medianest.media.store import Store
 from medianest.media.threads import VolumeError, VolumeFullError, to_the_end
 from problem_shape import assert_problem
-from starlette.exceptions import HTTPException
+from workers.pools import until
 
 from media.libraries import Replica, replica, user
 from media.samples import picture
 from media.uploads import JPEG, expected_files, files, in_pieces, processed, rows, upload
-from workers.pools import until
 
 
 @pytest.fixture
@@ -57,7 +53,9 @@ def large(seed: int = 0) -> bytes:
     return picture(seed=seed) + os.urandom(400_000)
 
 
-async def test_without_room_an_upload_leaves_nothing(running: Running, request: pytest.FixtureRequest) -> None:
+async def test_without_room_an_upload_leaves_nothing(
+    running: Running, request: pytest.FixtureRequest
+) -> None:
     headers = await running.authorization()
     request.getfixturevalue("full_volume")
     answer = await upload(running, large(), headers=headers)
@@ -204,7 +202,10 @@ async def test_what_killed_processes_left_is_tidied_up(one: Replica, tmp_path: P
         original.touch()
     for name in ("old", "new"):
         (tmp_path / "incoming" / name).touch()
-    for path in (tmp_path / "incoming" / "old", *(one.library.store.original(item).parent for item in (kept, orphan))):
+    for path in (
+        tmp_path / "incoming" / "old",
+        *(one.library.store.original(item).parent for item in (kept, orphan)),
+    ):
         os.utime(path, (long_ago, long_ago))
     await one.library.tidy()
     assert contents(tmp_path) == {kept, fresh}

@@ -112,7 +112,11 @@ def test_decoding_takes_what_was_reckoned(
         "MALLOC_MMAP_THRESHOLD_": "1048576",
     }
     run = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True, env=environment
+        [sys.executable, "-c", MEASURE, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
     )
     figures = json.loads(run.stdout)
     taken = figures["peak"] - figures["before"]

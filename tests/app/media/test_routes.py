@@ -67,7 +67,12 @@ async def test_a_thumbnail_that_is_known_is_not_sent_again(running: Running) -> 
 
 REFUSED = {
     "no picture": (b"%PDF-1.7 " * 9, "image/png", 415, "The content is not a picture of a known format"),
-    "a text in place of a picture": (b"x", "image/gif", 415, "The content is not a picture of a known format"),
+    "a text in place of a picture": (
+        b"x",
+        "image/gif",
+        415,
+        "The content is not a picture of a known format",
+    ),
     "another type": (picture("PNG"), "image/jpeg", 415, "The content is image/png, not image/jpeg"),
     "a type that is not taken": (
         b"<svg/>",
@@ -151,9 +156,7 @@ async def test_a_damaged_picture_fails_and_says_so(running: Running) -> None:
         "message": "The picture is damaged or cut short",
     }
     url = f"/api/media/{document['id']}/thumbnails/160"
-    assert_problem(
-        await running.client.get(url, headers=headers), 404, "The picture could not be processed"
-    )
+    assert_problem(await running.client.get(url, headers=headers), 404, "The picture could not be processed")
     assert files(running) == await expected_files(running)
     again = await upload(running, content[: len(content) // 2], "image/png")
     assert (again.status_code, again.json()["state"]) == (202, "queued")
@@ -250,7 +253,9 @@ async def test_deleted_media_take_their_files_along(running: Running) -> None:
     url = f"/api/media/{document['id']}"
     deleted = await running.client.delete(url, headers=headers)
     assert (deleted.status_code, deleted.content) == (204, b"")
-    assert_problem(await running.client.delete(url, headers=headers), 404, "None of the user's media has this id")
+    assert_problem(
+        await running.client.delete(url, headers=headers), 404, "None of the user's media has this id"
+    )
     thumbnail = await running.client.get(document["thumbnails"][0]["url"], headers=headers)
     assert thumbnail.status_code == 404
     assert files(running) == set()
