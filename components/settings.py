@@ -129,7 +129,7 @@ class BackendSettings(_Settings):
         {"jwt_secret": SecretSettings(length=64, minimum_length=32, previous=True)},
         description="Secrets of its own, by name. database_url and redis_url come with the services.",
     )
-    volumes: list[VolumeSettings] = []
+    volumes: list[VolumeSettings] = [VolumeSettings(name="media", path="/var/lib/medianest/media")]
     limits: LimitSettings = LimitSettings(memory_mb=512)
 
     @field_validator("secrets")

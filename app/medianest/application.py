@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from medianest import auth, problems
 from medianest.backend import Backend
 from medianest.body_limit import BodyLimit
+from medianest.media import routes as media
 from medianest.request_log import RequestLog
 
 LARGEST_BODY = 64 * 1024
@@ -32,5 +33,7 @@ def application(backend: Backend) -> ASGIApp:
         )
     )
     app.include_router(backend.profiles.routes(backend.tokens))
-    app.add_middleware(BodyLimit, limit=LARGEST_BODY)
+    app.include_router(media.routes(backend.library, auth.authenticated(backend.tokens)))
+    largest_picture = backend.settings.media_largest_mb * 1024 * 1024
+    app.add_middleware(BodyLimit, limit=LARGEST_BODY, exceptions={media.PATH: largest_picture})
     return RequestLog(app, backend.lifecycle)

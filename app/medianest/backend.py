@@ -14,6 +14,8 @@ from medianest.events import EventManager
 from medianest.health import Check, Health
 from medianest.lifecycle import Lifecycle
 from medianest.login_limits import LoginLimits
+from medianest.media.library import Library
+from medianest.media.limits import Limits
 from medianest.notifications import Notifications
 from medianest.passwords import Passwords
 from medianest.profiles import Profiles
@@ -31,7 +33,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _WORKERS_SHARE = 0.1
 """Of the seconds between SIGTERM and SIGKILL: for tasks to finish, after the requests have."""
 
-_TASK_MODULES: tuple[str, ...] = ()
+_TASK_MODULES: tuple[str, ...] = ("medianest.media.tasks",)
 """What the workers import; see medianest.workers.child."""
 
 
@@ -71,6 +73,14 @@ class Backend:
                 memory_bytes=settings.worker_memory_mb * MEGABYTE,
             ),
         )
+        self.library = Library(
+            self.database,
+            self.workers,
+            settings.media_directory,
+            Limits.of(settings.media_largest_mb, settings.worker_memory_mb),
+            queue_limit=settings.media_queue_limit,
+            accepting=lambda: not self.lifecycle.draining,
+        )
         self.health = Health(
             self.lifecycle,
             validator,
@@ -83,9 +93,10 @@ class Backend:
 
     async def start(self) -> None:
         """Start the workers, bring the schema up to date, connect, and begin to serve. Waits for
-        Postgres as long as it takes, which readiness shows. Raises WorkersUnavailableError,
-        MigrationError, and psycopg.Error for a faulty migration.
+        Postgres as long as it takes, which readiness shows. Raises VolumeError,
+        WorkersUnavailableError, MigrationError, and psycopg.Error for a faulty migration.
         """
+        await self.library.open()
         await self.workers.start()
         pause = _FIRST_PAUSE
         while True:
@@ -96,11 +107,16 @@ class Backend:
                 self._log.warning("Postgres is not available yet", error=type(error).__name__, retry_in=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
+        self.library.start()
         self.lifecycle.serve()
         self._log.info("Ready", stack=self.settings.stack, release=self.settings.release)
 
     async def stop(self) -> None:
-        """End the workers, close every connection, and then remove every listener."""
+        """End jobs and workers, close every connection, and then remove every listener.
+
+        What was not finished is handed back.
+        """
+        await self.library.stop(self.settings.drain_seconds * _WORKERS_SHARE)
         await self.workers.stop(self.settings.drain_seconds * _WORKERS_SHARE)
         await asyncio.gather(self.notifications.stop(), self.revocations.stop())
         await asyncio.gather(self.database.close(), self.cache.close())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,19 +13,22 @@ _DETAIL = "The body is too large: at most {limit} bytes"
 
 
 class BodyLimit:
-    """By the announced length where there is one, by counting where there is none."""
+    """By the announced length where there is one, by counting where there is none. `exceptions` are
+    limits of single paths."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, exceptions: Mapping[str, int]) -> None:
         self._app = app
         self._limit = limit
+        self._exceptions = exceptions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        detail = _DETAIL.format(limit=self._limit)
+        limit = self._exceptions.get(scope["path"], self._limit)
+        detail = _DETAIL.format(limit=limit)
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if length.isdigit() and int(length) > self._limit:
+        if length.isdigit() and int(length) > limit:
             await problem(scope, 413, detail, {"Connection": "close"})(scope, receive, send)
             return
         received = 0
@@ -32,7 +37,7 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._limit:
+            if received > limit:
                 raise HTTPException(413, detail, {"Connection": "close"})
             return message
 

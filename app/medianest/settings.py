@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 USERNAME = re.compile(r"^[A-Za-z0-9._@+-]{1,64}$")
 
@@ -17,7 +18,8 @@ class SettingsError(ValueError):
 class Settings:
     """Read once, at start. `drain_seconds` lies between SIGTERM and SIGKILL. `workers` is how many
     worker processes there are, None for as many as suit the cores; `worker_memory_mb` is what each of
-    them may hold."""
+    them may hold. A picture may have `media_largest_mb`, and `media_queue_limit` of them may wait to be
+    processed."""
 
     port: int
     drain_seconds: float
@@ -26,6 +28,9 @@ class Settings:
     demo_user: str | None
     workers: int | None = None
     worker_memory_mb: int = 100
+    media_directory: Path = Path("/var/lib/medianest/media")
+    media_largest_mb: int = 20
+    media_queue_limit: int = 100
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -41,6 +46,11 @@ class Settings:
             demo_user=demo_user,
             workers=int(_number(environment, "WORKERS", default=0, least=1, most=64)) or None,
             worker_memory_mb=int(_number(environment, "WORKER_MEMORY_MB", default=100, least=32, most=65536)),
+            media_directory=Path(environment.get("MEDIA_DIRECTORY", "").strip() or cls.media_directory),
+            media_largest_mb=int(_number(environment, "MEDIA_LARGEST_MB", default=20, least=1, most=1024)),
+            media_queue_limit=int(
+                _number(environment, "MEDIA_QUEUE_LIMIT", default=100, least=1, most=1_000_000)
+            ),
         )
 
 

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
@@ -93,7 +94,7 @@ async def redis_link(redis_url: str) -> AsyncIterator[Link]:
 
 
 @pytest.fixture
-def environment(postgres_link: Link, redis_link: Link) -> dict[str, str]:
+def environment(postgres_link: Link, redis_link: Link, tmp_path: Path) -> dict[str, str]:
     """What a backend needs to start, by way of the links."""
     return {
         "DATABASE_URL": postgres_link.url,
@@ -103,6 +104,7 @@ def environment(postgres_link: Link, redis_link: Link) -> dict[str, str]:
         "DEMO_PASSWORD": secrets.token_urlsafe(16),
         "STACK": "tests",
         "RELEASE": "r1",
+        "MEDIA_DIRECTORY": str(tmp_path / "media"),
     }
 
 

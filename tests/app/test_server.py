@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -94,7 +95,7 @@ def start() -> Iterator[Start]:
 
 
 @pytest.fixture
-def direct(database_url: str, redis_url: str) -> dict[str, str]:
+def direct(database_url: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
     """As `environment`, without links: this process has no event loop to run them meanwhile."""
     return {
         "DATABASE_URL": database_url,
@@ -103,6 +104,7 @@ def direct(database_url: str, redis_url: str) -> dict[str, str]:
         "DEMO_USER": "demo",
         "DEMO_PASSWORD": "zT5rW8nB2vCx",
         "DRAIN_SECONDS": "5",
+        "MEDIA_DIRECTORY": str(tmp_path / "media"),
     }
 
 

@@ -62,6 +62,15 @@ def test_secret_files_are_where_the_environment_says() -> None:
     assert {value for key, value in variables.items() if key.endswith("_FILE")} <= documented
 
 
+def test_the_default_backends_volumes() -> None:
+    documented = [(names(row[0])[0], names(row[1])[0]) for row in rows("Volumes of the default backend")]
+    defaults = BackendSettings()
+    assert [(volume.name, volume.path) for volume in defaults.volumes] == documented
+    text = (ROOT / defaults.build.context / defaults.build.dockerfile).read_text()
+    for _, path in documented:
+        assert f"install -d -o {defaults.user} -g {defaults.user} -m 0750 {path}\n" in text
+
+
 def test_endpoints() -> None:
     documented = [name for row in rows("Endpoints of a backend") for name in names(row[0])]
     assert {name.removeprefix("health.") for name in documented if name.startswith("health.")} <= set(
