@@ -18,7 +18,7 @@ from medianest.soak.user import User
 UPLOADS, AT_ONCE = 2.0, 16
 LEAST_DONE = 99.0
 JOB_SECONDS = 60.0
-TERMINATED = "medianest_workers_terminated_total"
+CHANGES = "medianest_worker_changes_total"
 
 
 class Workers:
@@ -120,6 +120,6 @@ class Workers:
 
     async def _look(self) -> None:
         for address, metrics in (await self._replicas.read()).items():
-            told = metrics.value(TERMINATED, "workers")
+            told = metrics.value(CHANGES, "workers", change="terminated")
             first, _ = self._terminated.get(address, (told, told))
             self._terminated[address] = (first, told)

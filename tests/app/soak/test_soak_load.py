@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from medianest.soak.http_client import Answer, Client, NoAnswerError
@@ -12,8 +14,10 @@ from medianest.soak.runner import run
 from soaking import StandIn
 
 
-async def served(answers: list[bytes]) -> tuple[asyncio.Server, Client, list[bytes]]:
-    """A server that sends these bytes, one after the other, and closes where there is none left."""
+@asynccontextmanager
+async def served(answers: list[bytes]) -> AsyncIterator[tuple[Client, list[bytes]]]:
+    """A server that sends these bytes, one after the other, and closes where there is none left. Gives
+    a client of it, and what it receives."""
     received: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -23,8 +27,11 @@ async def served(answers: list[bytes]) -> tuple[asyncio.Server, Client, list[byt
             await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    return server, Client("127.0.0.1", server.sockets[0].getsockname()[1], patience=0.3), received
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        client = Client("127.0.0.1", server.sockets[0].getsockname()[1], patience=0.3)
+        yield client, received
+        await client.close()
+        server.close_clients()
 
 
 async def test_a_request_is_answered_and_its_connection_kept() -> None:
@@ -41,49 +48,47 @@ async def test_a_request_is_answered_and_its_connection_kept() -> None:
 
 async def test_a_body_in_chunks_is_put_together() -> None:
     chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[1\r\n1\r\n]\r\n0\r\n\r\n"
-    server, client, received = await served([chunks])
-    answer = await client.request("POST", "/y", headers={"X-A": "b"}, body=b"body")
-    assert answer.body == b"[1]"
-    assert answer.document() == {}
-    assert received[0].startswith(b"POST /y HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4\r\nX-A: b\r\n")
-    assert received[0].endswith(b"\r\n\r\nbody")
-    await client.close()
-    server.close()
+    async with served([chunks]) as (client, received):
+        answer = await client.request("POST", "/y", headers={"X-A": "b"}, body=b"body")
+        assert answer.body == b"[1]"
+        assert answer.document() == {}
+        assert received[0].startswith(
+            b"POST /y HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4\r\nX-A: b\r\n"
+        )
+        assert received[0].endswith(b"\r\n\r\nbody")
 
 
 async def test_a_connection_that_the_server_closes_is_not_used_again() -> None:
     closing = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    server, client, _ = await served([closing, closing])
-    assert (await client.request("GET", "/")).status == 200
-    assert client._idle == []
-    assert (await client.request("GET", "/")).status == 200
-    server.close()
+    async with served([closing, closing]) as (client, _):
+        assert (await client.request("GET", "/")).status == 200
+        assert client._idle == []
+        assert (await client.request("GET", "/")).status == 200
 
 
 async def test_a_connection_that_was_closed_while_idle_is_not_used_again() -> None:
-    server, client, _ = await served([b"HTTP/1.1 204 No Content\r\n\r\n"])
-    assert (await client.request("GET", "/")).status == 204
-    (connection,) = client._idle
-    async with asyncio.timeout(5):
-        await connection.reader.read()
-    assert client._take() is None
-    server.close()
+    async with served([b"HTTP/1.1 204 No Content\r\n\r\n"]) as (client, _):
+        assert (await client.request("GET", "/")).status == 204
+        (connection,) = client._idle
+        async with asyncio.timeout(5):
+            await connection.reader.read()
+        assert client._take() is None
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("answers", "kind"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal", "TimeoutError"),
-        (b"", "ConnectionResetError"),
-        (b"not HTTP at all\r\n\r\n", "HttpParser.*Error"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal", b"never asked for"], "TimeoutError"),
+        ([], "ConnectionResetError"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal"], "ConnectionResetError"),
+        ([b"not HTTP at all\r\n\r\n"], "HttpParser.*Error"),
     ],
 )
-async def test_what_is_no_answer_is_told_by_its_kind(answer: bytes, kind: str) -> None:
-    server, client, _ = await served([answer] if answer else [])
-    with pytest.raises(NoAnswerError, match=kind):
-        await client.request("GET", "/")
-    assert client._idle == []
-    server.close()
+async def test_what_is_no_answer_is_told_by_its_kind(answers: list[bytes], kind: str) -> None:
+    async with served(answers) as (client, _):
+        with pytest.raises(NoAnswerError, match=kind):
+            await client.request("GET", "/")
+        assert client._idle == []
 
 
 async def test_nobody_there_is_told() -> None:
@@ -161,7 +166,6 @@ async def test_a_mistake_in_a_check_is_no_verdict() -> None:
             pass
 
     told: list[str] = []
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(LookupError, match="a bug"):
         await run(Broken(), 1, told.append, asyncio.Event())  # type: ignore[arg-type]
-    assert caught.group_contains(LookupError)
     assert told == []
