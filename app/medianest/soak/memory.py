@@ -77,6 +77,7 @@ class Memory:
         self._known: dict[str, Replica] = {}
         self._requests = Tally()
         self._uploading = False
+        self._load_ended = False
         self._judged_return = False
 
     async def prepare(self) -> None:
@@ -101,6 +102,7 @@ class Memory:
 
     async def finish(self, stop: asyncio.Event) -> None:
         """Wait until connections and files are given back."""
+        self._load_ended = True
         await self._user.close()
         deadline = time.monotonic() + self._return_seconds
         while not stop.is_set():
@@ -157,8 +159,10 @@ class Memory:
 
     def _return(self, name: str, value: int, most: int) -> Figure:
         """Judged only after the load, when it has been waited for."""
-        found = at_most(name, value, "", most, "after the load")
-        return found if self._judged_return else replace(found, ok=None)
+        if self._judged_return:
+            return at_most(name, value, "", most, "after the load")
+        note = f"waited for, at most {self._return_seconds / 60:g} min" if self._load_ended else ""
+        return replace(at_most(name, value, "", most, note), ok=None)
 
     def _counted(self, request: Callable[[], Awaitable[Answer]]) -> Callable[[], Awaitable[None]]:
         async def once() -> None:
