@@ -188,11 +188,20 @@ class GatewaySettings(_Settings):
     limits: LimitSettings = LimitSettings(memory_mb=128)
 
 
+CheckName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+Command = Annotated[list[str], Field(min_length=1)]
+
+
 class VerificationSettings(_Settings):
-    """What `verify` runs beside the toolkit's own checks."""
+    """What `verify` and `soak` run beside the toolkit's own checks. No part of a release."""
 
     paths: list[str] = Field(
         ["tests/stack/app"], description="pytest paths with checks of this backend; may be empty."
+    )
+    soak: dict[CheckName, Command] = Field(
+        {name: ["python", "-m", "medianest.soak", name] for name in ("auth-cache", "memory", "workers")},
+        description="Stability checks of this backend: a name, and the command in its image. May be empty."
+        ' What such a command is given and has to tell: docs/contract.md, "Soak checks".',
     )
 
 

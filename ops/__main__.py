@@ -15,7 +15,8 @@ def main(arguments: list[str]) -> int:
     """Run one command. Returns its exit code; every failure ends in one message, without a traceback."""
     debug, as_json = DEBUG in arguments, "--json" in arguments
     try:
-        app([argument for argument in arguments if argument != DEBUG], prog_name="medianest")
+        # Commands that have more to say with --debug find it as the object of their context.
+        app([argument for argument in arguments if argument != DEBUG], prog_name="medianest", obj=debug)
     except OperationError as error:
         if debug:
             raise

@@ -13,6 +13,7 @@ from ops.list_stacks import list_stacks
 from ops.logs import logs
 from ops.run_tests import run_tests
 from ops.setup.command import setup
+from ops.soak import soak
 from ops.status import status
 from ops.up import up
 from ops.verify import verify
@@ -41,6 +42,7 @@ for name, command, panel in (
     ("verify", verify, "Stacks"),
     ("status", status, "Stacks"),
     ("logs", logs, "Stacks"),
+    ("soak", soak, "Stacks"),
     ("list", list_stacks, "Stacks"),
     ("setup", setup, "This machine"),
     ("activate", activate, "This machine"),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from components import labels
+from ops import soak
 from ops.errors import ExitCode, OperationError
 from ops.options import JsonOption, StackArgument, YesOption
 from ops.output import Output, seconds
@@ -53,6 +55,7 @@ def down(stack: StackArgument, yes: YesOption = False, as_json: JsonOption = Fal
     if not yes:
         confirm(stack, found)
     mend(session, stack, api, output.progress)
+    remove_one_shots(api, session.project.name, stack, state.owner if state else None)
     changes = destroy(session, stack) if state else {}
     swept = sweep(api, session.project.name, stack, state.owner if state else None)
     prove_empty(api, session.project.name, stack)
@@ -91,6 +94,16 @@ def destroy(session: Session, stack: str) -> dict[str, int]:
         if outcome.exit_code or progress.update.result != "succeeded":
             raise explain_failure(session.project.root, stack, "destroy", outcome, progress.update, {})
     return progress.update.changes
+
+
+def remove_one_shots(api: APIClient, project: str, stack: str, owner: str | None) -> None:
+    """Remove what a soak has left or is still at: a network cannot be removed while it is in use."""
+    from ops.engine import remove_container
+    from ops.one_shot import of_component
+
+    for item in of_component(api, project, stack, soak.COMPONENT):
+        if owner is not None and item["Labels"].get(labels.OWNER) == owner:
+            remove_container(api, item["Id"])
 
 
 def sweep(api: APIClient, project: str, stack: str, owner: str | None) -> list[str]:

@@ -41,14 +41,18 @@ def require_stack(stack: str, known: Collection[str]) -> None:
     """Refuse a stack that nobody has heard of. Raises OperationError with near names and the list."""
     if stack in known:
         return
-    near = difflib.get_close_matches(stack, known, n=3, cutoff=0.5)
-    question = f"Did you mean {' or '.join(near)}? " if near else ""
     listed = f"Known stacks: {', '.join(sorted(known))}." if known else "There are no stacks yet."
     raise OperationError(
         f"stack {stack!r} is not known",
-        f"{question}{listed} A new stack begins with its settings file, Pulumi.{stack}.yaml.",
+        f"{near_names(stack, known)}{listed} A new stack begins with its settings file, Pulumi.{stack}.yaml.",
         ExitCode.USAGE,
     )
+
+
+def near_names(given: str, known: Collection[str]) -> str:
+    """A question for a name that was mistyped, with a space behind it; empty when none is near."""
+    near = difflib.get_close_matches(given, known, n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(near)}? " if near else ""
 
 
 def load_settings(project: Project, stack: str) -> StackSettings:

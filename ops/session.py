@@ -43,14 +43,12 @@ class Session:
     def require_stack(self, stack: str) -> None:
         require_stack(stack, self.stacks())
 
-    def deployed(self, stack: str) -> StackState:
-        """The state of a stack that must have been deployed. Raises OperationError."""
+    def deployed(self, stack: str, otherwise: ExitCode = ExitCode.FAILED) -> StackState:
+        """The state of a stack that must have been deployed. Raises OperationError with that code."""
         self.require_stack(stack)
         state = self.state(stack)
         if state is None or not state.outputs:
-            raise OperationError(
-                f"stack {stack} is not deployed", f"Run: ./medianest up {stack}", ExitCode.FAILED
-            )
+            raise OperationError(f"stack {stack} is not deployed", f"Run: ./medianest up {stack}", otherwise)
         return state
 
 

@@ -156,7 +156,9 @@ class DeployedStack:
     def loaders(self) -> list[Container]:
         """The containers that only took files into a volume and never run."""
         listed = self.engine.containers.list(all=True, filters={"label": self.label_filter})
-        return [item for item in listed if item.name not in {running.name for running in self.containers}]
+        names = {running.name for running in self.containers}
+        # A soak may be under way beside the stack.
+        return [item for item in listed if item.name not in names and item.labels[labels.COMPONENT] != "soak"]
 
     @property
     def label_filter(self) -> list[str]:

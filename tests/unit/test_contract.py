@@ -8,6 +8,8 @@ from pathlib import Path
 from components import backend, gateway, labels, postgres, redis
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT
 from components.settings import BackendSettings, GatewaySettings, HealthSettings
+from ops import soak
+from ops.soak_report import Patience
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = (ROOT / "docs" / "contract.md").read_text()
@@ -77,6 +79,21 @@ def test_endpoints() -> None:
         HealthSettings.model_fields
     )
     assert GatewaySettings().internal_paths == [names(rows("Endpoints of a backend")[-1][0])[1]]
+
+
+def test_what_a_soak_check_is_told() -> None:
+    values = {name: names(row[1]) for row in rows("Soak checks")[:3] for name in names(row[0])}
+    assert set(values) == {"SOAK_MINUTES", "TARGET_URL", "BACKEND_HOST", "BACKEND_PORT"}
+    assert values["TARGET_URL"] == [soak.TARGET_URL] == [f"http://gateway:{PUBLIC_PORT}"]
+    assert values["BACKEND_HOST"] == [soak.BACKEND_HOST]
+    assert f"within {Patience(0).stop:.0f} s" in CONTRACT
+
+
+def test_what_the_soak_checks_read() -> None:
+    metric = r"(?:process|medianest)_\w+"
+    section = CONTRACT.split("## Soak checks\n", 1)[1].split("\n## ", 1)[0]
+    code = "".join(path.read_text() for path in (ROOT / "app/medianest/soak").glob("*.py"))
+    assert set(re.findall(f"`({metric})", section)) == set(re.findall(f'"({metric})"', code))
 
 
 def test_outputs() -> None:

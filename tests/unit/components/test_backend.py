@@ -1,7 +1,13 @@
 from __future__ import annotations
 
 from components.backend import environment, probe, release_id
-from components.settings import BackendSettings, HealthSettings, SecretSettings
+from components.settings import (
+    BackendSettings,
+    HealthSettings,
+    SecretSettings,
+    StackSettings,
+    VerificationSettings,
+)
 
 
 def test_the_same_inputs_are_the_same_release() -> None:
@@ -22,6 +28,11 @@ def test_the_number_of_replicas_is_no_part_of_a_release() -> None:
     assert release_id("image", BackendSettings(replicas=1), "v") == release_id(
         "image", BackendSettings(replicas=5), "v"
     )
+
+
+def test_how_a_stack_is_checked_is_no_part_of_a_release() -> None:
+    checked = StackSettings(verification=VerificationSettings(soak={"mine": ["check"]}))
+    assert release_id("image", checked.backend, "v") == release_id("image", StackSettings().backend, "v")
 
 
 def test_secrets_reach_the_environment_as_names_of_files() -> None:

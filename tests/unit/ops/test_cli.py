@@ -24,7 +24,7 @@ def run(*arguments: str) -> int:
         return int(ended.code or 0)
 
 
-COMMANDS = ["up", "down", "verify", "status", "logs", "list", "setup", "activate", "test"]
+COMMANDS = ["up", "down", "verify", "status", "logs", "soak", "list", "setup", "activate", "test"]
 ROOT = Path(__file__).parents[3]
 
 

@@ -107,6 +107,18 @@ def test_without_an_owner_nothing_is_swept(engine: Engine) -> None:
     assert engine.names() == ["data"]
 
 
+def test_a_soak_is_removed_before_the_networks_that_it_is_on(engine: Engine) -> None:
+    for owner in ("me", "you"):
+        engine.add("container", f"soak-of-{owner}", owner)
+    engine.add("container", "backend", "me")
+    for item in engine.held["container"][:2]:
+        item["Labels"][labels.COMPONENT] = "soak"
+    down.remove_one_shots(cast(Any, engine), "p", "s", "me")
+    assert engine.names() == ["backend", "soak-of-you"]
+    down.remove_one_shots(cast(Any, engine), "p", "s", None)
+    assert engine.names() == ["backend", "soak-of-you"]
+
+
 def test_an_empty_engine_is_proof(engine: Engine) -> None:
     engine.add("volume", "elsewhere", "me", stack="other")
     down.prove_empty(cast(Any, engine), "p", "s")
