@@ -46,8 +46,9 @@ def served(engine: docker.DockerClient, checkout: Checkout) -> Iterator[Served]:
         backend = containers_of(engine, name, "backend")[0]
         networks = backend.attrs["NetworkSettings"]["Networks"]
         (public,) = [network for network in networks if "-public-" in network]
-        password = str(backend.exec_run(["cat", "/run/secrets/demo_password"]).output, "ascii")
-        yield Served(engine, build_images().app, public, f"http://127.0.0.1:{port}", password)
+        stream = backend.exec_run(["cat", "/run/secrets/demo_password"]).output
+        assert isinstance(stream, bytes)
+        yield Served(engine, build_images().app, public, f"http://127.0.0.1:{port}", stream.decode())
 
 
 def test_strangers(served: Served) -> None:
