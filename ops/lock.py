@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+# Of a process that has ended, in the kernel's letters.
+DEAD_STATES = frozenset("ZXx")
+
 
 @dataclass(frozen=True)
 class Lock:
@@ -58,12 +61,14 @@ def this_host() -> str:
 def is_pulumi(pid: int) -> bool:
     """Whether a process of that id is there and is a pulumi: ids are given out again."""
     try:
-        name = Path(f"/proc/{pid}/comm").read_text().strip()
+        # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: id, (name), state, …
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
     except FileNotFoundError:
         return False if Path("/proc/self").exists() else _answers(pid)
     except OSError:
         return True
-    return name.startswith("pulumi")
+    # A killed one stays as a zombie until its parent takes note, which an idle init may take long to.
+    return name.startswith("pulumi") and rest.split()[0] not in DEAD_STATES
 
 
 def _answers(pid: int) -> bool:

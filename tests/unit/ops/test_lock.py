@@ -71,3 +71,17 @@ def test_a_running_pulumi_is_seen(tmp_path: Path) -> None:
     finally:
         running.kill()
         running.wait()
+
+
+def test_a_killed_pulumi_whose_parent_has_not_noticed_is_dead(tmp_path: Path) -> None:
+    program = tmp_path / "pulumi"
+    program.symlink_to("/bin/sleep")
+    killed = subprocess.Popen([program, "30"])
+    killed.kill()
+    # Waits for the end, and leaves the zombie where it is.
+    os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
+    try:
+        assert Path(f"/proc/{killed.pid}").exists()
+        assert not is_pulumi(killed.pid)
+    finally:
+        killed.wait()

@@ -1,0 +1,183 @@
+"""Faults of the backend and of what it stands on, made real under load.
+
+After each: every acknowledged write is there, every accepted job is done once, and memory, files,
+threads and connections are back to where they were.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from docker.models.containers import Container
+
+from tests.harness.backend_container import BackendContainer
+from tests.harness.mixed_load import MixedLoad
+from tests.harness.service_containers import Services, wait_until
+
+# Without Redis everything works, only slower; 429 is the answer of a full queue of jobs.
+UNTOUCHED: tuple[int | str, ...] = (429,)
+# Without Postgres a request is told so, with a time to come back at.
+TOLD: tuple[int | str, ...] = (429, 503)
+# A backend that was killed answers nothing until it is back.
+CUT: tuple[int | str, ...] = (429, 503, "ConnectionError", "ChunkedEncodingError", "ReadTimeout")
+
+BEFORE_SECONDS, AFTER_SECONDS = 1.0, 2.0
+MEMORY_SHARE = 1.25
+SETTLE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What the process holds. Connections are those of the pool."""
+
+    memory: float
+    files: float
+    threads: float
+    connections: float
+
+    @classmethod
+    def of(cls, backend: BackendContainer) -> Footprint:
+        return cls(
+            backend.metric("process_resident_memory_bytes"),
+            backend.metric("process_open_fds"),
+            backend.metric("process_threads"),
+            backend.metric("medianest_database_connections"),
+        )
+
+    def grown_from(self, before: Footprint) -> list[str]:
+        """In what this is more than a little above `before`. A pool may keep what it opened a while."""
+        pool = max(0.0, self.connections - before.connections)
+        found = {
+            "memory": self.memory > before.memory * MEMORY_SHARE,
+            "files": self.files > before.files + pool + 8,
+            "threads": self.threads > before.threads + 2,
+            "connections": self.connections > 20,
+        }
+        return [name for name, grown in found.items() if grown]
+
+
+@contextmanager
+def under_load(
+    backend: BackendContainer, *allowed: int | str, cancelling: bool = False
+) -> Iterator[MixedLoad]:
+    """Load before, while and after the block; then wait for health and compare all there is to compare."""
+    backend.wait_until_healthy()
+    with MixedLoad(backend).running():
+        time.sleep(BEFORE_SECONDS)
+    before = Footprint.of(backend)
+    with MixedLoad(backend).running(cancelling=cancelling) as load:
+        time.sleep(BEFORE_SECONDS)
+        yield load
+        backend.wait_until_healthy(45)
+        time.sleep(AFTER_SECONDS)
+    load.assert_nothing_is_lost()
+    assert load.unexpected(*allowed) == {}
+    assert all(load.answers[kind][200] + load.answers[kind][202] for kind in load.answers), load.answers
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while (grown := (now := Footprint.of(backend)).grown_from(before)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert not grown, (before, now)
+    print(f"slowest {load.slowest}, answers {load.answers}")
+
+
+def killed(container: Container, ready: list[str]) -> None:
+    container.kill("SIGKILL")
+    container.wait()
+    time.sleep(2)
+    container.start()
+    wait_until(container, ready)
+
+
+def paused(container: Container, _ready: list[str]) -> None:
+    container.pause()
+    time.sleep(4)
+    container.unpause()
+
+
+def restarted(container: Container, ready: list[str]) -> None:
+    container.restart(timeout=10)
+    wait_until(container, ready)
+
+
+Fault = Callable[[Container, list[str]], None]
+FAULTS: list[Fault] = [killed, paused, restarted]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_redis(
+    running: BackendContainer, beside: Services, fault: Callable[[Container, list[str]], None]
+) -> None:
+    with under_load(running, *UNTOUCHED) as load:
+        fault(beside.redis, ["sh", "-c", "redis-cli ping | grep -q PONG"])
+    # A cached read must not wait for a cache that is not there.
+    assert load.slowest["read"] < 2
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_postgres(running: BackendContainer, beside: Services, fault: Fault) -> None:
+    with under_load(running, *TOLD) as load:
+        fault(beside.postgres, ["pg_isready", "-q", "-h", "127.0.0.1"])
+    assert max(load.slowest.values()) < 10
+
+
+def test_redis_at_its_memory_limit(running: BackendContainer, beside: Services) -> None:
+    def configure(*settings: str) -> None:
+        done = beside.redis.exec_run(["redis-cli", "config", "set", *settings])
+        assert done.output == b"OK\n"
+
+    try:
+        with under_load(running, *UNTOUCHED):
+            configure("maxmemory", "1mb", "maxmemory-policy", "noeviction")
+            time.sleep(3)
+    finally:
+        configure("maxmemory", "0", "maxmemory-policy", "allkeys-lru")
+
+
+def test_a_pool_that_is_exhausted(running: BackendContainer, beside: Services) -> None:
+    with under_load(running, *TOLD) as load:
+        # Nobody can read the users or the media for a while: every connection is soon waiting.
+        statement = "BEGIN; LOCK TABLE users, media, pictures; SELECT pg_sleep(6); COMMIT"
+        done = beside.postgres.exec_run(["psql", "-U", "app", "-d", "app", "-qc", statement])
+        assert done.exit_code == 0, done.output
+    assert max(load.slowest.values()) < 10
+
+
+def test_every_worker_killed_one_after_the_other(running: BackendContainer) -> None:
+    with under_load(running, *UNTOUCHED):
+        for pid in running.worker_pids():
+            os.kill(pid, signal.SIGKILL)
+            time.sleep(0.5)
+
+
+def test_all_workers_killed_at_once(running: BackendContainer) -> None:
+    with under_load(running, *UNTOUCHED):
+        for _ in range(3):
+            for pid in running.worker_pids():
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(1)
+
+
+def test_requests_cancelled_at_random(running: BackendContainer) -> None:
+    with under_load(running, *UNTOUCHED, cancelling=True):
+        time.sleep(6)
+
+
+def test_the_backend_killed(running: BackendContainer) -> None:
+    with under_load(running, *CUT):
+        running.container.kill("SIGKILL")
+        running.container.wait()
+        time.sleep(1)
+        running.container.start()
+
+
+def test_asked_to_stop_under_load_it_ends_cleanly(running: BackendContainer) -> None:
+    with under_load(running, *CUT):
+        running.container.kill("SIGTERM")
+        assert running.container.wait(timeout=10)["StatusCode"] == 0
+        running.container.start()

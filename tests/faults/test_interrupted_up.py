@@ -1,0 +1,139 @@
+"""A deploy that is killed at any moment: one command finds out, mends it, and ends in a healthy stack.
+
+The moments are the engine's events of the stack: a kill comes right behind each of them, before Pulumi
+has taken note of what the engine has done.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+import requests
+
+from components import labels
+from tests.harness.checkout import STAGING, Checkout, new_name, of_stack, swept
+
+BACKEND = STAGING["medianest:backend"]
+# Of a container's events those that an update causes; health checks and execs go on by themselves.
+ACTIONS = ["create", "start", "kill", "die", "destroy", "connect", "disconnect", "mount"]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A stack with one replica, and a setting whose change makes a new release."""
+
+    checkout: Checkout
+    engine: docker.DockerClient
+    name: str
+    port: int
+    _numbers: Iterator[int]
+
+    def change(self) -> None:
+        number = next(self._numbers)
+        environment = {**BACKEND["environment"], "CHANGE": str(number)}
+        backend = {**BACKEND, "replicas": 1, "environment": environment}
+        # New secrets too, so that volumes and their loaders take part.
+        generations = dict.fromkeys(("jwt_secret", "postgres_password", "redis_password"), number + 1)
+        configuration = {**STAGING, "medianest:backend": backend, "medianest:generations": generations}
+        self.checkout.declare(self.name, configuration, self.port)
+
+    def events(self) -> Any:
+        wanted = {"label": f"{labels.STACK}={self.name}", "event": ACTIONS}
+        return self.engine.api.events(decode=True, filters=wanted)
+
+    def serves(self) -> bool:
+        answer = requests.get(f"http://127.0.0.1:{self.port}/api/health", timeout=5)
+        return answer.status_code == 200 and answer.json()["status"] == "healthy"
+
+
+@pytest.fixture(scope="module")
+def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    directory = tmp_path_factory.mktemp("checkout")
+    checkout = Checkout.of_this_tree(directory / "medianest", directory / "state")
+    name = new_name("killed")
+    deployed = Deployed(checkout, engine, name, checkout.declare(name, STAGING), itertools.count())
+    deployed.change()
+    with swept(engine, name):
+        checkout.expect("up", name, "--no-verify")
+        yield deployed
+
+
+def kill_with_all_that_it_started(process: subprocess.Popen[str]) -> None:
+    """As the end of a machine does it: nobody of the run is left to tidy up."""
+    for pid in stopped_tree(process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.communicate()
+
+
+def stopped_tree(pid: int) -> list[int]:
+    """A process and all below it, stopped one after the other, so that none starts another meanwhile."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+    children: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            children += [int(child) for child in task.read_text().split()]
+    return [pid, *itertools.chain.from_iterable(stopped_tree(child) for child in children)]
+
+
+@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])
+def test_one_command_mends_it(stack: Deployed, stride: int) -> None:
+    """Killed behind every event of a deploy, or behind every third one."""
+    for moment in itertools.count(0, stride):
+        killed_behind = kill_a_deploy(stack, moment)
+        if killed_behind is None:
+            assert moment > 6, "a deploy has more events than that"
+            return
+        assert stack.serves(), f"nothing serves after a kill behind {killed_behind}"
+        began = time.monotonic()
+        run = stack.checkout.expect("up", stack.name, "--no-verify")
+        print(f"killed behind {killed_behind}: mended in {time.monotonic() - began:.1f} s\n{run.err}")
+        assert_all_is_well(stack, killed_behind)
+
+
+def kill_a_deploy(stack: Deployed, moment: int) -> str | None:
+    """Kill an update right behind one of its events. Returns which, or None when it had fewer."""
+    stack.change()
+    events = stack.events()
+    process = stack.checkout.start("./medianest", "up", stack.name, "--no-verify")
+    # An update that ends before the moment comes has no more events.
+    threading.Thread(target=_close_at_the_end, args=(process, events), daemon=True).start()
+    event = next(itertools.islice(events, moment, None), None)
+    kill_with_all_that_it_started(process)
+    if event is None:
+        assert process.returncode == 0
+        return None
+    return f"{event['Type']} {event['Action']} {event['Actor']['Attributes'].get('name', '')}"
+
+
+def _close_at_the_end(process: subprocess.Popen[str], events: Any) -> None:
+    process.wait()
+    events.close()
+
+
+def assert_all_is_well(stack: Deployed, killed_behind: str) -> None:
+    """It serves, Pulumi has nothing to do, and the engine has nothing that the state does not know."""
+    assert stack.serves(), killed_behind
+    report = stack.checkout.expect("up", stack.name, "--no-fast", "--no-verify", "--json").document()
+    changes = {kind: count for kind, count in report["changes"].items() if count}
+    assert changes.keys() == {"same"}, (killed_behind, changes)
+    known = stack.checkout.pulumi("stack", "export", "-s", stack.name).out
+    unknown = [
+        found
+        for found in of_stack(stack.engine, stack.name)
+        if not found.startswith("image ") and found.split()[1] not in known
+    ]
+    assert unknown == [], killed_behind
