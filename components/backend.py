@@ -46,7 +46,13 @@ class Backend(pulumi.ComponentResource):
         files: dict[str, pulumi.Output[str]] = {"database_url": postgres.url, "redis_url": redis.url}
         versions = [postgres.version, redis.version]
         for name, secret_settings in settings.secrets.items():
-            secret = StackSecret(name, secret_settings, given_secrets.get(name), opts=child)
+            secret = StackSecret(
+                name,
+                secret_settings,
+                given_secrets.get(name),
+                generation=stack.settings.generation(name),
+                opts=child,
+            )
             files[name] = secret.current
             if secret_settings.previous:
                 files[f"{name}_previous"] = secret.previous
@@ -88,7 +94,15 @@ class Backend(pulumi.ComponentResource):
                 grace_seconds=settings.drain_seconds,
             ),
             pulumi.ResourceOptions(
-                parent=self, depends_on=[secrets, images, *postgres.containers, *redis.containers]
+                parent=self,
+                depends_on=[
+                    secrets,
+                    images,
+                    *postgres.containers,
+                    postgres.roles,
+                    *redis.containers,
+                    redis.users,
+                ],
             ),
         )
         self.register_outputs({"release": self.release})

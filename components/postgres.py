@@ -6,6 +6,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.containers import run_workload, volume_labels
+from components.database_roles import DatabaseRoles
 from components.images import Images
 from components.networks import Networks
 from components.secret_files import DIRECTORY, SecretFiles
@@ -19,10 +20,15 @@ DATA = "/var/lib/postgresql/data"
 
 
 class Postgres(pulumi.ComponentResource):
-    """PostgreSQL. `url` is the backend's connection URL, password included, and a secret."""
+    """PostgreSQL. `url` is the backend's connection URL, password included, and a secret.
+
+    `role` is the role in it. It may be used once `roles` is there.
+    """
 
     url: pulumi.Output[str]
     version: pulumi.Output[str]
+    role: pulumi.Output[str]
+    roles: DatabaseRoles
     volume: pulumi.Output[str]
     containers: list[docker.Container]
 
@@ -38,10 +44,16 @@ class Postgres(pulumi.ComponentResource):
         settings = stack.settings.postgres
         child = pulumi.ResourceOptions(parent=self)
         labels = stack.labels("postgres")
+        # What the image asks for on its first run. `DatabaseRoles` takes it out of use at once.
+        first = StackSecret("postgres_first_password", SERVICE_SECRETS["postgres_password"], opts=child)
         secret = StackSecret(
-            "postgres_password", SERVICE_SECRETS["postgres_password"], password, rotates=False, opts=child
+            "postgres_password",
+            SERVICE_SECRETS["postgres_password"],
+            password,
+            generation=stack.settings.generation("postgres_password"),
+            opts=child,
         )
-        files = SecretFiles(stack, "postgres", {"postgres_password": secret.current}, user=USER, opts=child)
+        files = SecretFiles(stack, "postgres", {"postgres_password": first.current}, user=USER, opts=child)
         data = docker.Volume("postgres-data", docker.VolumeArgs(labels=volume_labels(labels)), child)
         self.containers = run_workload(
             "postgres",
@@ -80,9 +92,21 @@ class Postgres(pulumi.ComponentResource):
         )
         self.volume = data.name
         self.version = secret.version
+        self.role = secret.slot.apply(lambda slot: f"{settings.user}_{slot}")
+        self.roles = DatabaseRoles(
+            "postgres-roles",
+            container=self.containers[0].id,
+            administrator=settings.user,
+            database=settings.database,
+            role=self.role,
+            password=secret.current,
+            version=secret.version,
+            opts=child,
+        )
         self.url = pulumi.Output.secret(
             pulumi.Output.concat(
-                f"postgresql://{settings.user}:", secret.current, f"@postgres:5432/{settings.database}"
+                *("postgresql://", self.role, ":", secret.current),
+                f"@postgres:5432/{settings.database}",
             )
         )
         self.register_outputs({})

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pulumi
 import pulumi_docker as docker
 
+from components.cache_users import CacheUsers, password_hash, rules
 from components.containers import run_workload, volume_labels
 from components.images import Images
 from components.networks import Networks
@@ -18,13 +17,19 @@ from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 
 USER = "999"
 DATA = "/data"
+ADMINISTRATOR_FILE = "administrator_password"
 
 
 class Redis(pulumi.ComponentResource):
-    """Redis. `url` is the backend's connection URL, password included, and a secret."""
+    """Redis. `url` is the backend's connection URL, password included, and a secret.
+
+    `user` is the user in it. It may be used once `users` is there.
+    """
 
     url: pulumi.Output[str]
     version: pulumi.Output[str]
+    user: pulumi.Output[str]
+    users: CacheUsers
     volume: pulumi.Output[str]
     containers: list[docker.Container]
 
@@ -40,11 +45,25 @@ class Redis(pulumi.ComponentResource):
         settings = stack.settings.redis
         child = pulumi.ResourceOptions(parent=self)
         labels = stack.labels("redis")
+        administrator = StackSecret("redis_administrator", SERVICE_SECRETS["redis_password"], opts=child)
         secret = StackSecret(
-            "redis_password", SERVICE_SECRETS["redis_password"], password, rotates=False, opts=child
+            "redis_password",
+            SERVICE_SECRETS["redis_password"],
+            password,
+            generation=stack.settings.generation("redis_password"),
+            opts=child,
         )
-        acl = secret.current.apply(lambda value: access_list([value]))
-        files = SecretFiles(stack, "redis", {"users.acl": acl}, user=USER, opts=child)
+        self.user = secret.slot.apply(lambda slot: f"backend_{slot}")
+        acl = pulumi.Output.all(self.user, secret.current, administrator.current).apply(
+            lambda parts: access_list(*parts)
+        )
+        files = SecretFiles(
+            stack,
+            "redis",
+            {"users.acl": acl, ADMINISTRATOR_FILE: administrator.current},
+            user=USER,
+            opts=child,
+        )
         data = docker.Volume("redis-data", docker.VolumeArgs(labels=volume_labels(labels)), child)
         self.containers = run_workload(
             "redis",
@@ -79,19 +98,30 @@ class Redis(pulumi.ComponentResource):
         )
         self.volume = data.name
         self.version = secret.version
+        self.users = CacheUsers(
+            "redis-users",
+            container=self.containers[0].id,
+            administrator_file=f"{DIRECTORY}/{ADMINISTRATOR_FILE}",
+            user=self.user,
+            password=secret.current,
+            version=secret.version,
+            opts=child,
+        )
         self.url = pulumi.Output.secret(
-            pulumi.Output.concat("redis://backend:", secret.current, "@redis:6379/0")
+            pulumi.Output.concat("redis://", self.user, ":", secret.current, "@redis:6379/0")
         )
         self.register_outputs({})
 
 
-def access_list(passwords: list[str]) -> str:
-    """The ACL: `backend` may do all but administer, strangers may only PING (for the health check).
+def access_list(user: str, password: str, administrator_password: str) -> str:
+    """The ACL that Redis starts with.
 
     Source: https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/
     """
-    hashes = " ".join(f"#{hashlib.sha256(value.encode()).hexdigest()}" for value in passwords)
     return (
+        # Strangers may only PING, which the health check does.
         "user default on nopass resetkeys resetchannels -@all +ping\n"
-        f"user backend on {hashes} ~* &* +@all -@admin -@dangerous +info +keys\n"
+        f"user administrator on {password_hash(administrator_password)} resetkeys resetchannels"
+        " -@all +acl +client|list\n"
+        f"user {user} {rules(password)}\n"
     )

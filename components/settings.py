@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-COMPONENT_KEYS = frozenset({"backend", "postgres", "redis", "gateway", "verification"})
+COMPONENT_KEYS = frozenset({"backend", "postgres", "redis", "gateway", "verification", "generations"})
 # File names that the toolkit writes into /run/secrets itself.
 RESERVED_FILES = frozenset({"database_url", "redis_url"})
 
@@ -90,7 +90,6 @@ class SecretSettings(_Settings):
 
     length: int = Field(48, ge=16, le=512, description="Characters of a generated value.")
     minimum_length: int = Field(16, ge=1, description="A value that the team sets is refused below this.")
-    generation: int = Field(1, ge=1, description="Raise it to make a new value (rotation).")
     previous: bool = Field(
         False, description="After a rotation hand over the former value too, as NAME_previous."
     )
@@ -155,7 +154,10 @@ class PostgresSettings(_Settings):
 
     image: str | None = Field(None, description="An official postgres image; null for our own.")
     database: Identifier = "medianest"
-    user: Identifier = "medianest"
+    user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,50}$")] = Field(
+        "medianest",
+        description="The administrator. Backends log in as USER_a or USER_b, by turns with each rotation.",
+    )
     max_connections: int = Field(100, ge=10)
     shared_buffers_mb: int = Field(64, ge=16)
     limits: LimitSettings = LimitSettings(memory_mb=512)
@@ -213,6 +215,20 @@ class StackSettings(_Settings):
     redis: RedisSettings = RedisSettings()
     gateway: GatewaySettings = GatewaySettings()
     verification: VerificationSettings = VerificationSettings()
+    generations: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        {}, description="By secret, 1 unless given: raise one to rotate it (`./medianest secrets rotate`)."
+    )
+
+    @model_validator(mode="after")
+    def _generations_of_secrets(self) -> StackSettings:
+        unknown = self.generations.keys() - self.backend.secrets.keys() - SERVICE_SECRETS.keys()
+        if unknown:
+            raise ValueError(f"generations: {', '.join(sorted(unknown))} is no secret of this stack")
+        return self
+
+    def generation(self, secret: str) -> int:
+        """How often a secret has been made, the first time included."""
+        return self.generations.get(secret, 1)
 
 
 def load(

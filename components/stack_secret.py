@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 
 import pulumi
@@ -18,6 +19,9 @@ from pulumi.dynamic import (
 
 from components.settings import SecretSettings
 
+# Two accounts take turns where a service checks a password: the new value is good before the old one goes.
+SLOTS = ("a", "b")
+
 
 class _StackSecretProvider(ResourceProvider):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -28,29 +32,26 @@ class _StackSecretProvider(ResourceProvider):
         return CheckResult(news, [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        return CreateResult(id_=secrets.token_hex(8), outs=_made(props, previous=""))
+        return CreateResult(id_=secrets.token_hex(8), outs=_made(props, previous="", slot=SLOTS[0]))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         given = news.get("value")
-        changed = olds["generation"] != news["generation"] or (given is not None and given != olds["current"])
-        if changed and not news["rotates"]:
-            raise RuntimeError(
-                f"{news['name']} cannot be changed while the service that checks it lives: "
-                "put its former value or generation back"
-            )
-        return DiffResult(changes=changed)
+        rotated = olds["generation"] != news["generation"]
+        return DiffResult(changes=rotated or (given is not None and given != olds["current"]))
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult(outs=_made(news, previous=olds["current"]))
+        return UpdateResult(outs=_made(news, previous=olds["current"], slot=SLOTS[olds["slot"] == SLOTS[0]]))
 
 
-def _made(props: dict[str, Any], previous: str) -> dict[str, Any]:
+def _made(props: dict[str, Any], previous: str, slot: str) -> dict[str, Any]:
     given = props.get("value")
     return {
         **props,
         "current": given if given is not None else _generate(int(props["length"])),
         "previous": previous,
         "version": secrets.token_hex(4),
+        "slot": slot,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
@@ -63,13 +64,16 @@ class StackSecret(Resource):
     """One secret value.
 
     Outputs: `current` and `previous` (empty before the first rotation), both secret, and `version`,
-    a random tag that changes with the value and tells nothing of it.
-    A `value` set by the team wins over a generated one. `rotates=False` refuses every later change.
+    a random tag that changes with the value and tells nothing of it. `slot` is "a" or "b", by turns
+    with each value; `made_at` is when the value was made (ISO 8601).
+    A `value` set by the team wins over a generated one. A higher `generation` makes a new value.
     """
 
     current: pulumi.Output[str]
     previous: pulumi.Output[str]
     version: pulumi.Output[str]
+    slot: pulumi.Output[str]
+    made_at: pulumi.Output[str]
 
     def __init__(
         self,
@@ -77,7 +81,7 @@ class StackSecret(Resource):
         settings: SecretSettings,
         value: pulumi.Output[str] | None = None,
         *,
-        rotates: bool = True,
+        generation: int = 1,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         hidden = pulumi.ResourceOptions(additional_secret_outputs=["value", "current", "previous"])
@@ -89,11 +93,12 @@ class StackSecret(Resource):
                 "value": value,
                 "length": settings.length,
                 "minimum_length": settings.minimum_length,
-                "generation": settings.generation,
-                "rotates": rotates,
+                "generation": generation,
                 "current": None,
                 "previous": None,
                 "version": None,
+                "slot": None,
+                "made_at": None,
             },
             pulumi.ResourceOptions.merge(hidden, opts),
         )

@@ -12,12 +12,11 @@ from components.redis import access_list
 from tests.images.engine import Engine, File, exit_code, logs, run, wait_healthy
 
 PASSWORD = "the password of the backend"
+ACL = access_list("backend_a", PASSWORD, "of-the-administrator")
 OPTIONS = ["redis-server", "--maxmemory", "8mb", "--maxmemory-policy", "allkeys-lru"]
 
 
-def start(
-    engine: Engine, image: str, data: str, acl: str = access_list([PASSWORD]), network: Network | None = None
-) -> Container:
+def start(engine: Engine, image: str, data: str, acl: str = ACL, network: Network | None = None) -> Container:
     secrets = engine.files(image, {"users.acl": File(acl, owner=999, mode=0o400)})
     return engine.start(
         image,
@@ -31,7 +30,7 @@ def start(
 def redis(container: Container, *command: str) -> str:
     """A command of the user `backend`."""
     return run(
-        container, "redis-cli", "--user", "backend", *command, environment={"REDISCLI_AUTH": PASSWORD}
+        container, "redis-cli", "--user", "backend_a", *command, environment={"REDISCLI_AUTH": PASSWORD}
     )[1]
 
 
@@ -50,9 +49,9 @@ def test_a_stranger_may_ping_and_nothing_else(cache: Container) -> None:
 
 
 def test_a_wrong_password_is_refused(cache: Container) -> None:
-    answer = run(cache, "redis-cli", "--user", "backend", "get", "x", environment={"REDISCLI_AUTH": "wrong"})[
-        1
-    ]
+    answer = run(
+        cache, "redis-cli", "--user", "backend_a", "get", "x", environment={"REDISCLI_AUTH": "wrong"}
+    )[1]
     assert "WRONGPASS" in answer
 
 
@@ -66,7 +65,7 @@ def test_the_backend_may_use_the_cache_but_not_administer_it(cache: Container) -
 
 def test_memory_stays_below_its_limit_by_eviction(cache: Container) -> None:
     values = 'x=$(printf "%01000d" 0); for i in {1..20000}; do echo "SET k$i $x"; done'
-    fill = f"{values} | redis-cli --user backend >/dev/null"
+    fill = f"{values} | redis-cli --user backend_a >/dev/null"
     run(cache, "bash", "-c", fill, environment={"REDISCLI_AUTH": PASSWORD})
     figures = dict(line.split(":", 1) for line in redis(cache, "info").splitlines() if ":" in line)
     assert int(figures["evicted_keys"]) > 1000
@@ -115,7 +114,7 @@ def test_a_missing_file_of_users_is_told(engine: Engine, redis_image: str) -> No
 
 
 def test_an_unreadable_file_of_users_is_told(engine: Engine, redis_image: str) -> None:
-    secrets = engine.files(redis_image, {"users.acl": File(access_list([PASSWORD]), owner=1, mode=0o400)})
+    secrets = engine.files(redis_image, {"users.acl": File(ACL, owner=1, mode=0o400)})
     server = engine.start(redis_image, OPTIONS, volumes={"/run/secrets:ro": secrets.name})
     assert exit_code(server) == 1
     assert "cannot be read by user 999" in logs(server)

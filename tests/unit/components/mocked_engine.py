@@ -49,7 +49,13 @@ class Engine(pulumi.runtime.Mocks):
         if args.typ == "docker:index/remoteImage:RemoteImage":
             outputs["imageId"] = f"sha256:{args.name}"
         if args.typ == "pulumi-python:dynamic:Resource":
-            made = {"current": f"value-of-{args.name}", "previous": "", "version": f"v-{args.name}"}
+            made = {
+                "current": f"value-of-{args.name}",
+                "previous": "",
+                "version": f"v-{args.name}",
+                "slot": "a",
+                "made_at": "2026-01-01T00:00:00+00:00",
+            }
             outputs |= {"owner": "0123456789ab"} if args.name == "owner" else made
         return f"id-{args.name}", outputs
 

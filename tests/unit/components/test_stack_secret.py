@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from components.stack_secret import _StackSecretProvider
 
 INPUTS: dict[str, Any] = {
@@ -12,7 +10,6 @@ INPUTS: dict[str, Any] = {
     "length": 48.0,
     "minimum_length": 32.0,
     "generation": 1.0,
-    "rotates": True,
 }
 
 
@@ -67,12 +64,12 @@ def test_a_value_that_the_team_takes_back_stays() -> None:
     assert _StackSecretProvider().diff("id", olds, INPUTS).changes is False
 
 
-def test_a_secret_that_cannot_rotate_refuses_every_change() -> None:
-    fixed = {**INPUTS, "rotates": False}
-    olds = {**made(), "rotates": False}
-    assert _StackSecretProvider().diff("id", olds, fixed).changes is False
-    with pytest.raises(RuntimeError, match="jwt_secret cannot be changed"):
-        _StackSecretProvider().diff("id", olds, {**fixed, "generation": 2.0})
+def test_two_accounts_take_turns() -> None:
+    provider, outputs, slots = _StackSecretProvider(), made(), []
+    for generation in (2.0, 3.0, 4.0):
+        slots.append(outputs["slot"])
+        outputs = dict(provider.update("id", outputs, {**INPUTS, "generation": generation}).outs or {})
+    assert [*slots, outputs["slot"]] == ["a", "b", "a", "b"]
 
 
 def test_the_version_tells_nothing_of_the_value() -> None:

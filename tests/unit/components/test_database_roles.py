@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import base64
+
+from components.database_roles import owner_role, role_statements, scram_verifier
+
+
+def test_a_verifier_is_that_of_the_standard() -> None:
+    # The exchange in RFC 7677, section 3, whose keys follow from its password and salt.
+    verifier = scram_verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
+    assert verifier == (
+        "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ=="
+        "$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+    )
+
+
+def test_roles_are_set_up_all_at_once() -> None:
+    lines = role_statements("medianest", "medianest", "medianest_b", "VERIFIER").splitlines()
+    assert (lines[0], lines[-2:]) == ("BEGIN;", ["COMMIT;", "\\q"])
+
+
+def test_what_a_backend_makes_belongs_to_the_owner() -> None:
+    text = role_statements("medianest", "medianest", "medianest_b", "VERIFIER")
+    assert owner_role("medianest") == "medianest_owner"
+    assert """ALTER ROLE "medianest_b" SET role TO 'medianest_owner';""" in text
+    assert 'ALTER DATABASE "medianest" OWNER TO "medianest_owner";' in text
+
+
+def test_the_administrator_keeps_no_password() -> None:
+    assert 'ALTER ROLE "medianest" PASSWORD NULL;' in role_statements("medianest", "x", "y", "v")
