@@ -14,7 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-COMPONENT_KEYS = frozenset({"backend", "postgres", "redis", "gateway", "verification", "generations"})
+COMPONENT_KEYS = frozenset(
+    {"backend", "postgres", "redis", "gateway", "verification", "deploy", "generations"}
+)
 # File names that the toolkit writes into /run/secrets itself.
 RESERVED_FILES = frozenset({"database_url", "redis_url"})
 
@@ -207,6 +209,22 @@ class VerificationSettings(_Settings):
     )
 
 
+class WatchSettings(_Settings):
+    """When a release that has just taken over is bad enough to go back to the one before."""
+
+    seconds: float = Field(15.0, ge=0, le=3600, description="After the switch; 0 for no watch.")
+    requests: int = Field(20, ge=1, description="Below so many nothing is judged.")
+    error_percent: float = Field(5.0, gt=0, le=100, description="More failed requests than this, …")
+    response_ms: int = Field(500, ge=1, description="… or slower than this (p95), …")
+    slower: float = Field(3.0, gt=1, description="… and so many times slower than before.")
+
+
+class DeploySettings(_Settings):
+    """How `./medianest up` goes about a new release."""
+
+    watch: WatchSettings = WatchSettings()
+
+
 class StackSettings(_Settings):
     """All settings of one stack."""
 
@@ -215,6 +233,7 @@ class StackSettings(_Settings):
     redis: RedisSettings = RedisSettings()
     gateway: GatewaySettings = GatewaySettings()
     verification: VerificationSettings = VerificationSettings()
+    deploy: DeploySettings = DeploySettings()
     generations: dict[str, Annotated[int, Field(ge=1)]] = Field(
         {}, description="By secret, 1 unless given: raise one to rotate it (`./medianest secrets rotate`)."
     )

@@ -16,6 +16,7 @@ from ops.output import Output, megabytes, seconds
 if TYPE_CHECKING:
     from components.settings import StackSettings
     from ops.events import Update
+    from ops.probe import ProbeFigures
     from ops.session import Session
 
 
@@ -28,6 +29,9 @@ def up(
     fast: Annotated[
         bool,
         typer.Option("--fast/--no-fast", help="Do not ask Pulumi where nothing can have changed."),
+    ] = True,
+    probe: Annotated[
+        bool, typer.Option("--probe/--no-probe", help="Ask a serving stack meanwhile, and tell what failed.")
     ] = True,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -57,8 +61,13 @@ def up(
     with phases.measure("update"):
         # Before the update: what changes while it runs must not count as deployed.
         inputs = unchanged.gather(session, stack, settings)
-        update = (fast and unchanged.nothing_to_do(session, stack, inputs)) or deploy(session, stack, output)
+        update, probed = (unchanged.nothing_to_do(session, stack, inputs) if fast else None), None
+        if update is None:
+            with probing(session, stack, settings, output, probe) as probed:
+                update = deploy(session, stack, output)
     report = {"stack": stack, **describe_outputs(update.outputs), "changes": update.changes}
+    if probed:
+        report["probe"] = probed.as_json()
     # At once: the engine forgets the first health checks of a container within seconds.
     if update.changed:
         report["start_to_healthy_seconds"] = started_in(session, update)
@@ -166,6 +175,29 @@ def deploy(session: Session, stack: str, output: Output) -> Update:
         drift.wait_until_healthy(api, [name for listed in names for name in listed])
     api.close()
     return progress.update
+
+
+@contextmanager
+def probing(
+    session: Session, stack: str, settings: StackSettings, output: Output, wanted: bool
+) -> Iterator[ProbeFigures | None]:
+    """Ask the stack all the time while the block runs, and say what came of it, however the block ends.
+
+    Where it does not serve yet there is nothing to ask: None.
+    """
+    from ops.probe import Probe, serves
+
+    state = session.state(stack) if wanted else None
+    url = f"{state.outputs['url']}{settings.backend.health.live}" if state and "url" in state.outputs else ""
+    if not url or not serves(url):
+        yield None
+        return
+    probe = Probe(url)
+    try:
+        with probe:
+            yield probe.figures
+    finally:
+        output.progress(f"Requests meanwhile: {probe.figures}")
 
 
 def describe_outputs(outputs: dict[str, Any]) -> dict[str, Any]:
