@@ -73,7 +73,8 @@ class BackendImage(pulumi.ComponentResource):
         super().__init__("medianest:index:BackendImage", "backend-image", {}, opts)
         pin = stack.settings.pin
         if pin is not None:
-            self.id, self.name, self.content = pulumi.Output.from_input(pin.image.id), pin.image.name, pin.content
+            self.id = pulumi.Output.from_input(pin.image.id)
+            self.name, self.content = pin.image.name, pin.content
             self.register_outputs({"id": self.id})
             return
         build = stack.settings.backend.build

@@ -245,7 +245,8 @@ class StackSettings(_Settings):
     def pinned(self) -> StackSettings:
         """The settings in force: those of the pinned release, with the secrets and the size of today.
 
-        Never a secret's former settings: a lower generation would make a new value.
+        Never a secret's former settings: a lower generation would make a new value. The backend's own
+        checks are left out: they are those of the tree, which an earlier release need not pass.
         """
         if self.pin is None:
             return self
@@ -262,7 +263,8 @@ class StackSettings(_Settings):
             secrets={name: own for name, own in today.secrets.items() if name not in then.secrets},
             volumes=[volume for volume in today.volumes if volume.name not in known],
         )
-        return self.model_copy(update={"backend": in_force, "idle": idle})
+        checks = self.verification.model_copy(update={"paths": []})
+        return self.model_copy(update={"backend": in_force, "idle": idle, "verification": checks})
 
 
 def load(

@@ -8,6 +8,7 @@ from pathlib import Path
 from components import backend, gateway, labels, postgres, redis
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT
 from components.settings import BackendSettings, GatewaySettings, HealthSettings
+from ops.releases.records import FAILED, NOT_VERIFIED, VERIFIED, Record, tag_name
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = (ROOT / "docs" / "contract.md").read_text()
@@ -26,7 +27,21 @@ def names(cell: str) -> list[str]:
 
 def test_labels() -> None:
     documented = {name for row in rows("Labels") for name in names(row[0])}
-    assert documented == {labels.PROJECT, labels.OWNER, labels.STACK, labels.COMPONENT, labels.RELEASE}
+    assert documented == {
+        labels.PROJECT,
+        labels.OWNER,
+        labels.STACK,
+        labels.COMPONENT,
+        labels.RELEASE,
+        labels.SCHEMA,
+        labels.SCHEMA_SERVES,
+    }
+
+
+def test_tags() -> None:
+    ((tag, value),) = rows("Tags of a stack")
+    assert names(tag) == [tag_name("medianest", "<id>")]
+    assert set(names(value)) - {VERIFIED, NOT_VERIFIED, FAILED} == set(Record.__dataclass_fields__)
 
 
 def test_users_and_ports_of_the_images() -> None:

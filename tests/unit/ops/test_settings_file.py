@@ -54,7 +54,7 @@ config:  # the settings
     "json without config": '{"encryptionsalt": "v1:abc"}\n',
     "an anchor": "config: &all\n  a: &one {b: 1}\n  c: *one\n",
     "an anchor on its own line": "config:\n  &all\n  a: 1\n",
-    "a text over lines": "config:\n  a: |\n    config:\n      # >>> not a mark\n  b: >-\n    folded\n    text\n",
+    "a text over lines": "config:\n  a: |\n    config:\n      # >>> no mark\n  b: >-\n    two\n    lines\n",
     "a quoted key": "\"config\":\n  'a': 1\n",
     "characters of several bytes": "# ünïcödé €\nconfig:\n  # 日本\n  a: é\n",
     "the name in a comment": "# config:\n#   medianest:pin: none\nconfig:\n  a: 1\n",
