@@ -19,9 +19,9 @@ NO_PART = frozenset({"replicas", "keep_releases"})
 class Changes:
     """What a release changed against the one that served before it: names only."""
 
-    settings: Sequence[str] = ()
+    settings: tuple[str, ...] = ()
     image: bool = False
-    secrets: Sequence[str] = ()
+    secrets: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [
@@ -94,9 +94,9 @@ def fold(deploys: Sequence[Deploy], known: Known) -> list[Release]:
             continue
         if deploy.succeeded:
             if facts.release != serving:
-                if serving in found and deploy.pin:
-                    found[serving] = replace(found[serving], rolled_back=True)
                 earlier = found.pop(facts.release, None)
+                if deploy.pin and serving in found and _goes_back(earlier, found[serving]):
+                    found[serving] = replace(found[serving], rolled_back=True)
                 found[facts.release] = _entry(earlier, found.get(serving), deploy, facts, known)
             elif serving in found:
                 # Deployed once more: what failed meanwhile is behind it.
@@ -113,6 +113,11 @@ def fold(deploys: Sequence[Deploy], known: Known) -> list[Release]:
     if known.pinned in found:
         found[known.pinned] = replace(found[known.pinned], pinned=True)
     return [_with_image(release, known) for release in reversed(found.values())]
+
+
+def _goes_back(earlier: Release | None, serving: Release) -> bool:
+    """Whether a pin leads to an older release: from a pinned one it may lead forward again."""
+    return earlier is None or earlier.first_deployed < serving.first_deployed
 
 
 def _entry(
@@ -158,11 +163,11 @@ def compare(before: Release, settings: Mapping[str, Any] | None, facts: Facts) -
     """What is another than before."""
     old, new = dict(flatten(complete(before.settings))), dict(flatten(complete(settings)))
     return Changes(
-        settings=sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key)),
+        settings=tuple(sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))),
         image=facts.image_id != before.facts.image_id,
-        secrets=sorted(
+        secrets=tuple(
             name
-            for name, version in facts.secrets.items()
+            for name, version in sorted(facts.secrets.items())
             if before.facts.secrets.get(name, version) != version
         ),
     )

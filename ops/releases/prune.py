@@ -6,6 +6,7 @@ pinned, current, of one of the last releases, or that somebody has given a name 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,8 @@ def own_names(image: Mapping[str, Any], project: str, stack: str) -> list[str]:
     """Those of an image's names that the toolkit gave it: by its content, and the stack's alias."""
     alias = f"{project}/{BACKEND}:{stack}"
     names = image.get("RepoTags") or ()
-    return [name for name in names if name == alias or name.startswith(f"{alias}-")]
+    # Not that of a stack whose name goes on: s-2 beside s.
+    return [name for name in names if re.fullmatch(rf"{re.escape(alias)}(-[0-9a-f]{{12}})?", name)]
 
 
 def prune(
