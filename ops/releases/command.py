@@ -40,6 +40,7 @@ def releases(
         ./medianest releases staging --prune
     """
     from ops.engine import connect
+    from ops.preflight.check import judge_locks, refuse
     from ops.project import load_settings
     from ops.releases.known import read_releases
     from ops.releases.prune import prune as remove_superfluous
@@ -53,6 +54,8 @@ def releases(
     found = read_releases(session, stack, api, pin.release if pin else "")
     document: dict[str, Any] = {"stack": stack}
     if prune and settings:
+        # An image that another run has just built is in no history yet.
+        refuse(judge_locks(session, stack)[1], f"images of stack {stack} cannot be removed now")
         keep = settings.backend.keep_releases
         pruned = remove_superfluous(session, stack, found, keep, pin.image.id if pin else "", api)
         document["pruned"] = {"images": list(pruned.images), "bytes": pruned.bytes}

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ops.errors import ExitCode, OperationError
@@ -73,8 +74,18 @@ def _tags(session: Session, stack: str) -> Mapping[str, str]:
         return pulumi.tags()
 
 
-def remember(session: Session, stack: str, verdict: str, reason: str, say: Callable[[str], None]) -> None:
-    """Put on record how the last update's release went. A back end that takes no tags is only told of."""
+def remember(
+    session: Session,
+    stack: str,
+    verdict: str,
+    reason: str,
+    say: Callable[[str], None],
+    since: datetime | None = None,
+) -> None:
+    """Put on record how the last update's release went; with `since` only if that update is as new.
+
+    Where the back end takes no tags, that is said, and no more.
+    """
     from ops.pulumi import Pulumi
     from ops.releases.deploys import facts, read_deploys
 
@@ -83,6 +94,9 @@ def remember(session: Session, stack: str, verdict: str, reason: str, say: Calla
     found = last[-1].facts if last and last[-1].facts else facts(state.resources if state else ())
     if not last or found is None or (verdict == FAILED and not found.problem):
         # An update that failed before a container was made was of no release yet.
+        return
+    if since is not None and last[-1].started < since:
+        # Pulumi was killed before it wrote its history.
         return
     former = read_records(session, stack).get(found.release)
     if verdict == FAILED and former is not None and former.verdict != FAILED:
@@ -99,12 +113,14 @@ def remember(session: Session, stack: str, verdict: str, reason: str, say: Calla
 @contextmanager
 def failure_noted(session: Session, stack: str, say: Callable[[str], None]) -> Iterator[None]:
     """Put the reason of a failed update on record, and let the failure go on."""
+    # The history has whole seconds.
+    began = datetime.now(UTC).replace(microsecond=0)
     try:
         yield
     except OperationError as error:
         if error.code is ExitCode.FAILED:
             with suppress(OperationError):
-                remember(session, stack, FAILED, first_line(error.message), say)
+                remember(session, stack, FAILED, first_line(error.message), say, began)
         raise
 
 
