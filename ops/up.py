@@ -72,6 +72,7 @@ def run(
     """
     from ops import pin, unchanged
     from ops.releases import records
+    from ops.releases.prune import prune_after_update
     from ops.session import open_session
 
     output, phases = Output(as_json), Phases()
@@ -116,7 +117,7 @@ def run(
             )
     unchanged.remember(session, stack, inputs)
     if update.changed:
-        report["pruned"] = prune_images(session, stack, settings, output)
+        report["pruned"] = prune_after_update(session, stack, settings, output.progress).as_json()
     # What nobody reads is not measured: an unchanged `up` is to be quick.
     if as_json or update.changed:
         report.update(measure(session, stack, update))
@@ -234,22 +235,6 @@ def deploy(session: Session, stack: str, output: Output, title: str = "") -> Upd
 
 def describe_outputs(outputs: dict[str, Any]) -> dict[str, Any]:
     return {key: outputs[key] for key in ("url", "release", "image", "owner", "pin") if key in outputs}
-
-
-def prune_images(session: Session, stack: str, settings: StackSettings, output: Output) -> dict[str, Any]:
-    """Remove the images of releases that are too old to go back to, and say so."""
-    from ops.engine import connect
-    from ops.releases.known import read_releases
-    from ops.releases.prune import prune
-
-    pin = settings.pin
-    api = connect(session.environment)
-    releases = read_releases(session, stack, api, pin.release if pin else "")
-    pruned = prune(session, stack, releases, settings.backend.keep_releases, pin.image.id if pin else "", api)
-    api.close()
-    if pruned.images:
-        output.progress(f"Removed {pruned}")
-    return {"images": list(pruned.images), "bytes": pruned.bytes}
 
 
 def started_in(session: Session, update: Update) -> dict[str, float | None]:

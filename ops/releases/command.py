@@ -58,7 +58,7 @@ def releases(
         refuse(judge_locks(session, stack)[1], f"images of stack {stack} cannot be removed now")
         keep = settings.backend.keep_releases
         pruned = remove_superfluous(session, stack, found, keep, pin.image.id if pin else "", api)
-        document["pruned"] = {"images": list(pruned.images), "bytes": pruned.bytes}
+        document["pruned"] = pruned.as_json()
         output.progress(f"Removed {pruned}" if pruned.images else "There is no image to remove.")
         found = read_releases(session, stack, api, pin.release if pin else "")
     api.close()

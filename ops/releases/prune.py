@@ -7,7 +7,7 @@ pinned, current, of one of the last releases, or that somebody has given a name 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from ops.releases.entries import Release
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from components.settings import StackSettings
     from ops.session import Session
 
 BACKEND = "backend"
@@ -36,6 +37,9 @@ class Pruned:
 
     images: Sequence[str] = ()
     bytes: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {"images": list(self.images), "bytes": self.bytes}
 
     def __str__(self) -> str:
         from ops.output import megabytes
@@ -119,6 +123,23 @@ def prune(
             # The alias was that of a release that is gone: it is the current one's from now on.
             api.tag(current.facts.image_id, f"{project}/{BACKEND}", stack)
     return Pruned(removed, freed)
+
+
+def prune_after_update(
+    session: Session, stack: str, settings: StackSettings, say: Callable[[str], None]
+) -> Pruned:
+    """Remove what is superfluous now that an update has succeeded, and say what went."""
+    from ops.engine import connect
+    from ops.releases.known import read_releases
+
+    pin = settings.pin
+    api = connect(session.environment)
+    releases = read_releases(session, stack, api, pin.release if pin else "")
+    pruned = prune(session, stack, releases, settings.backend.keep_releases, pin.image.id if pin else "", api)
+    api.close()
+    if pruned.images:
+        say(f"Removed {pruned}")
+    return pruned
 
 
 def unshared_bytes(api: APIClient) -> dict[str, int]:
