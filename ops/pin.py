@@ -100,7 +100,9 @@ def written(change: PinChange | None, say: Callable[[str], None]) -> Iterator[No
     try:
         yield
     except OperationError as error:
-        if error.code is not ExitCode.INTERRUPTED:
+        if error.code is ExitCode.INTERRUPTED:
+            say(f"{change.path.name} keeps its change of the pin: the next `up` carries on with it.")
+        else:
             settings_file.write(change.path, change.before)
             say(f"{change.path.name} is as it was: what served before serves on.")
         raise

@@ -115,6 +115,8 @@ def run(
                 ExitCode.NOT_VERIFIED,
                 {**report, "phases": phases.seconds},
             )
+    elif update.changed:
+        records.remember_deployed(session, stack, output.progress)
     unchanged.remember(session, stack, inputs)
     if update.changed:
         report["pruned"] = prune_after_update(session, stack, settings, output.progress).as_json()

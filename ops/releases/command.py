@@ -122,7 +122,7 @@ def table(found: Sequence[Release], now: datetime) -> Any:
             release.facts.content or release.facts.image_id[7:19]
             if release.image_present
             else "[red]gone[/]",
-            escape(str(release.changes)) if release.changes else "first",
+            escape(str(release.changes)) if release.changes else "",
             colour(release, escape(verdict(release))),
         )
     return shown

@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from ops.releases.deploys import Deploy, Facts
-from ops.releases.records import FAILED, VERIFIED, Record
+from ops.releases.records import FAILED, UNVERIFIED, VERIFIED, Record
 
-UNVERIFIED = "unverified"
 # Of a backend's settings those that are no part of a release: see components.backend.release_id.
 NO_PART = frozenset({"replicas", "keep_releases"})
 
@@ -136,7 +135,9 @@ def _entry(
         commit=deploy.commit,
         dirty=deploy.dirty,
         settings=settings,
-        changes=compare(before, settings, facts) if before else None,
+        changes=compare(before, settings, facts)
+        if before and None not in (settings, before.settings)
+        else None,
         verdict=good.verdict,
         reason=good.reason,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ def read_releases(session: Session, stack: str, api: APIClient, pinned: str) -> 
     """The releases, the newest first. `pinned` is the release that the settings pin, or empty."""
     project, state = session.project.name, session.state(stack)
     deploys = read_deploys(session, stack)
+    if deploys and state and deploys[-1].facts is None:
+        # A history without states: what the last update left is the state of now.
+        deploys[-1] = replace(deploys[-1], facts=facts(state.resources))
     known = Known(
         records=read_records(session, stack),
         images=images_of(api, project, stack),

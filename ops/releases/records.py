@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ops.session import Session
 
 VERIFIED = "verified"
+UNVERIFIED = "unverified"
 NOT_VERIFIED = "not verified"
 FAILED = "failed"
 # Pulumi's service takes names of 40 and values of 256 characters.
@@ -102,12 +103,21 @@ def remember(
     if verdict == FAILED and former is not None and former.verdict != FAILED:
         # It did serve once: that it did not get healthy this time is not the release's own doing.
         return
+    if verdict == UNVERIFIED and former is not None and former.verdict != FAILED:
+        # The same release as then: what was seen of it holds.
+        verdict, reason = former.verdict, former.reason
     record = Record(verdict, reason, int(last[-1].started.timestamp()), found.image_id, found.content)
     try:
         with Pulumi(session.project, stack, session.environment) as pulumi:
             pulumi.set_tag(tag_name(session.project.name, found.release), record.as_tag())
     except OperationError as error:
         say(f"The verdict is not on record: {error.message}")
+
+
+def remember_deployed(session: Session, stack: str, say: Callable[[str], None]) -> None:
+    """Put on record which release an update was of that nobody verified, where the history has no states."""
+    if session.files is None:
+        remember(session, stack, UNVERIFIED, "", say)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 from components import backend, gateway, labels, postgres, redis
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT
 from components.settings import BackendSettings, GatewaySettings, HealthSettings
-from ops.releases.records import FAILED, NOT_VERIFIED, VERIFIED, Record, tag_name
+from ops.releases.records import FAILED, NOT_VERIFIED, UNVERIFIED, VERIFIED, Record, tag_name
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = (ROOT / "docs" / "contract.md").read_text()
@@ -41,7 +41,9 @@ def test_labels() -> None:
 def test_tags() -> None:
     ((tag, value),) = rows("Tags of a stack")
     assert names(tag) == [tag_name("medianest", "<id>")]
-    assert set(names(value)) - {VERIFIED, NOT_VERIFIED, FAILED} == set(Record.__dataclass_fields__)
+    assert set(names(value)) - {VERIFIED, NOT_VERIFIED, FAILED, UNVERIFIED} == set(
+        Record.__dataclass_fields__
+    )
 
 
 def test_users_and_ports_of_the_images() -> None:

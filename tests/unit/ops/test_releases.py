@@ -250,6 +250,11 @@ def test_settings_that_are_only_written_down_are_no_change() -> None:
     assert found[0].changes == Changes()
 
 
+def test_what_changed_is_not_guessed_where_settings_are_not_known() -> None:
+    unknown = Deploy(START + timedelta(minutes=1), "update", True, facts=Facts("b", "sha256:b", ""))
+    assert fold([made("a", 0), unknown], Known())[0].changes is None
+
+
 def test_a_tag_holds_what_it_can_and_is_read_again() -> None:
     record = Record(FAILED, "ü" * 500, 1795520276, f"sha256:{'0' * 64}", "adfe9052bb49")
     tag = record.as_tag()
