@@ -23,6 +23,12 @@ project, name = pulumi.get_project(), pulumi.get_stack()
 settings = read_settings(project)
 stack = Stack(project, name, Path(__file__).parent, settings, StackOwner("owner", project, name).owner)
 
+if settings.pin:
+    pulumi.log.info(
+        f"stack {name} is pinned to release {settings.pin.release} since {settings.pin.since}. "
+        f"Lift it with: ./medianest up {name} --unpin"
+    )
+
 images = Images(stack)
 networks = Networks(stack)
 postgres = Postgres(stack, networks, images, team_secret("postgres_password"))
@@ -33,7 +39,7 @@ backend = Backend(
     images,
     postgres,
     redis,
-    {secret: team_secret(secret) for secret in settings.backend.secrets},
+    {secret: team_secret(secret) for secret in [*settings.backend.secrets, *settings.idle.secrets]},
 )
 gateway = Gateway(stack, networks, images)
 
@@ -52,3 +58,4 @@ pulumi.export(
 pulumi.export("networks", {"public": networks.public, "data": networks.data})
 pulumi.export("volumes", {"postgres": postgres.volume, "redis": redis.volume, **backend.volumes})
 pulumi.export("owner", stack.owner)
+pulumi.export("pin", {"release": settings.pin.release, "since": settings.pin.since} if settings.pin else None)

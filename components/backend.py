@@ -60,6 +60,9 @@ class Backend(pulumi.ComponentResource):
         version = pulumi.Output.all(*versions).apply(
             lambda parts: _digest(sorted(str(part) for part in parts))
         )
+        idle = stack.settings.idle
+        for name, secret_settings in idle.secrets.items():
+            StackSecret(name, secret_settings, given_secrets.get(name), opts=child)
         secrets = SecretFiles(stack, "backend", files, user=settings.user, version=version, opts=child)
 
         self.volumes = {
@@ -68,9 +71,13 @@ class Backend(pulumi.ComponentResource):
                 docker.VolumeArgs(labels=volume_labels(stack.labels("backend"))),
                 child,
             ).name
-            for volume in settings.volumes
+            for volume in [*settings.volumes, *idle.volumes]
         }
-        self.release = version.apply(lambda tag: release_id(images.backend.content, settings, tag))
+        pin = stack.settings.pin
+        # A pinned release keeps its id, also where its secrets have been rotated since.
+        self.release = version.apply(
+            lambda tag: pin.release if pin else release_id(images.backend.content, settings, tag)
+        )
         self.containers = run_workload(
             "backend",
             Workload(
@@ -111,9 +118,9 @@ class Backend(pulumi.ComponentResource):
 def release_id(image_content: str, settings: BackendSettings, secrets_version: str) -> str:
     """A release is what its inputs are: the same image, settings and secrets are the same release.
 
-    The number of replicas does not count. Returns 12 hexadecimal digits.
+    The number of replicas and how many images are kept do not count. Returns 12 hexadecimal digits.
     """
-    inputs = settings.model_dump(mode="json", exclude={"replicas"})
+    inputs = settings.model_dump(mode="json", exclude={"replicas", "keep_releases"})
     return _digest([image_content, json.dumps(inputs, sort_keys=True), secrets_version])
 
 

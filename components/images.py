@@ -61,6 +61,7 @@ class BackendImage(pulumi.ComponentResource):
 
     Tagged `medianest/backend:<stack>-<hash>`; `medianest/backend:<stack>` follows the newest build.
     `content` is the hash of everything that goes into it. Old ones are kept for roll-backs.
+    That of a pinned release is taken as it lies on the engine, and nothing is built.
     Raises FileNotFoundError when the build context or the Dockerfile is not there.
     """
 
@@ -70,6 +71,12 @@ class BackendImage(pulumi.ComponentResource):
 
     def __init__(self, stack: Stack, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("medianest:index:BackendImage", "backend-image", {}, opts)
+        pin = stack.settings.pin
+        if pin is not None:
+            self.id = pulumi.Output.from_input(pin.image.id)
+            self.name, self.content = pin.image.name, pin.content
+            self.register_outputs({"id": self.id})
+            return
         build = stack.settings.backend.build
         context = stack.root / build.context
         if not (context / build.dockerfile).is_file():

@@ -7,3 +7,6 @@ OWNER = "medianest.owner"
 STACK = "medianest.stack"
 COMPONENT = "medianest.component"
 RELEASE = "medianest.release"
+# On the backend's image, where the team puts them: see docs/contract.md.
+SCHEMA = "medianest.schema"
+SCHEMA_SERVES = "medianest.schema.serves"

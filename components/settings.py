@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 COMPONENT_KEYS = frozenset(
-    {"backend", "postgres", "redis", "gateway", "verification", "deploy", "generations"}
+    {"backend", "postgres", "redis", "gateway", "verification", "deploy", "generations", "pin"}
 )
 # File names that the toolkit writes into /run/secrets itself.
 RESERVED_FILES = frozenset({"database_url", "redis_url"})
@@ -132,6 +132,9 @@ class BackendSettings(_Settings):
     )
     volumes: list[VolumeSettings] = [VolumeSettings(name="media", path="/var/lib/medianest/media")]
     limits: LimitSettings = LimitSettings(memory_mb=512)
+    keep_releases: int = Field(
+        5, ge=1, le=100, description="Images are kept for so many releases, to go back to them."
+    )
 
     @field_validator("secrets")
     @classmethod
@@ -225,8 +228,39 @@ class DeploySettings(_Settings):
     watch: WatchSettings = WatchSettings()
 
 
+class PinnedImage(_Settings):
+    """An image of the engine's own: it cannot be pulled from anywhere."""
+
+    name: str
+    id: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class PinSettings(_Settings):
+    """The earlier release that the stack is held at, whatever the tree says.
+
+    `rollback` writes it, `up --unpin` takes it away. It stands in the settings so that a plain
+    `pulumi up` keeps to it too.
+    """
+
+    release: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$", description="The release's id.")]
+    since: str = Field(description="When it was pinned, in UTC.")
+    image: PinnedImage
+    content: str = Field(description="The hash of what the image was built from.")
+    settings: BackendSettings = Field(description="The backend's settings of that release.")
+
+
+class IdleSettings(_Settings):
+    """What the tree's settings declare and the pinned release does not know: kept, but not used.
+
+    Without it, going back would delete a newer release's volumes and generated secrets.
+    """
+
+    secrets: dict[str, SecretSettings] = {}
+    volumes: list[VolumeSettings] = []
+
+
 class StackSettings(_Settings):
-    """All settings of one stack."""
+    """All settings of one stack. `backend` has those in force: of the pinned release, where there is one."""
 
     backend: BackendSettings = BackendSettings()
     postgres: PostgresSettings = PostgresSettings()
@@ -237,6 +271,9 @@ class StackSettings(_Settings):
     generations: dict[str, Annotated[int, Field(ge=1)]] = Field(
         {}, description="By secret, 1 unless given: raise one to rotate it (`./medianest secrets rotate`)."
     )
+    pin: PinSettings | None = None
+    # No key of its own in a settings file: `load` works it out.
+    idle: IdleSettings = Field(IdleSettings(), exclude=True)
 
     @model_validator(mode="after")
     def _generations_of_secrets(self) -> StackSettings:
@@ -248,6 +285,30 @@ class StackSettings(_Settings):
     def generation(self, secret: str) -> int:
         """How often a secret has been made, the first time included."""
         return self.generations.get(secret, 1)
+
+    def pinned(self) -> StackSettings:
+        """The settings in force: those of the pinned release, with the secrets and the size of today.
+
+        Never a secret's former settings: a lower generation would make a new value. The backend's own
+        checks are left out: they are those of the tree, which an earlier release need not pass.
+        """
+        if self.pin is None:
+            return self
+        today, then = self.backend, self.pin.settings
+        in_force = then.model_copy(
+            update={
+                "replicas": today.replicas,
+                "keep_releases": today.keep_releases,
+                "secrets": {name: today.secrets.get(name, own) for name, own in then.secrets.items()},
+            }
+        )
+        known = {volume.name for volume in then.volumes}
+        idle = IdleSettings(
+            secrets={name: own for name, own in today.secrets.items() if name not in then.secrets},
+            volumes=[volume for volume in today.volumes if volume.name not in known],
+        )
+        checks = self.verification.model_copy(update={"paths": []})
+        return self.model_copy(update={"backend": in_force, "idle": idle, "verification": checks})
 
 
 def load(
@@ -282,10 +343,10 @@ def load(
             problems.append(f"setting {key} must be an object, not a text")
     settings = StackSettings()
     try:
-        settings = StackSettings.model_validate(objects)
+        settings = StackSettings.model_validate(objects).pinned()
     except ValidationError as error:
         problems += [_describe(detail) for detail in error.errors()]
-    declared = settings.backend.secrets.keys() | SERVICE_SECRETS.keys()
+    declared = settings.backend.secrets.keys() | settings.idle.secrets.keys() | SERVICE_SECRETS.keys()
     for key in sorted(own.keys() - COMPONENT_KEYS):
         if key not in declared:
             known = ", ".join(sorted(COMPONENT_KEYS | declared))

@@ -11,6 +11,8 @@ from ops.down import down
 from ops.errors import ExitCode, OperationError
 from ops.list_stacks import list_stacks
 from ops.logs import logs
+from ops.releases.command import releases
+from ops.rollback import rollback
 from ops.run_tests import run_tests
 from ops.setup.command import setup
 from ops.soak import soak
@@ -39,6 +41,8 @@ app = typer.Typer(
 for name, command, panel in (
     ("up", up, "Stacks"),
     ("down", down, "Stacks"),
+    ("releases", releases, "Stacks"),
+    ("rollback", rollback, "Stacks"),
     ("verify", verify, "Stacks"),
     ("status", status, "Stacks"),
     ("logs", logs, "Stacks"),

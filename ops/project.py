@@ -55,13 +55,16 @@ def near_names(given: str, known: Collection[str]) -> str:
     return f"Did you mean {' or '.join(near)}? " if near else ""
 
 
-def load_settings(project: Project, stack: str) -> StackSettings:
-    """The validated settings of a stack. Raises OperationError with every problem found."""
+def load_settings(project: Project, stack: str, text: str | None = None) -> StackSettings:
+    """The validated settings of a stack: of its file, or of the text that is to take its place.
+
+    Raises OperationError with every problem found.
+    """
     from components.settings import SettingsError, check_stack_name, load
 
     path = project.settings_file(stack)
     # The project's own configuration, in Pulumi.yaml, is for all stacks and free of our keys.
-    configuration, secret_keys = split_secrets(_read_yaml(path).get("config") or {})
+    configuration, secret_keys = split_secrets(_read_yaml(path, text).get("config") or {})
     try:
         check_stack_name(stack)
         return load(project.name, configuration, secret_keys)
@@ -86,11 +89,12 @@ def _holds_secret(value: Any) -> bool:
     return isinstance(value, list) and any(_holds_secret(part) for part in value)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path, text: str | None = None) -> dict[str, Any]:
     import yaml
 
     try:
-        document = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        text = path.read_text() if text is None else text
+        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     except OSError as error:
         raise OperationError(f"cannot read {path}: {error.strerror}", code=ExitCode.USAGE) from error
     except yaml.YAMLError as error:

@@ -101,12 +101,41 @@ class Pulumi:
         if done.returncode:
             raise OperationError(f"Pulumi could not mend stack {self._stack}: {said(done.stderr)}")
 
+    def history(self, limit: int) -> list[Mapping[str, Any]]:
+        """The last updates, the newest first, without their states."""
+        done = self._call(
+            ["stack", "history", "--json", "--page-size", str(limit), "--page", "1", "--stack", self._stack]
+        )
+        if done.returncode:
+            raise OperationError(f"Pulumi cannot read the history: {said(done.stderr)}")
+        updates: list[Mapping[str, Any]] = json.loads(done.stdout)
+        return updates
+
+    def tags(self) -> Mapping[str, str]:
+        """The stack's tags."""
+        done = self._call(["stack", "tag", "ls", "--json", "--stack", self._stack])
+        if done.returncode:
+            raise OperationError(f"Pulumi cannot read the stack's tags: {said(done.stderr)}")
+        tags: Mapping[str, str] = json.loads(done.stdout)
+        return tags
+
+    def set_tag(self, name: str, value: str) -> None:
+        done = self._call(["stack", "tag", "set", name, value, "--stack", self._stack])
+        if done.returncode:
+            raise OperationError(f"Pulumi could not set tag {name}: {said(done.stderr)}")
+
     def change(
-        self, command: str, on_event: OnEvent, on_interrupt: Callable[[int], None], *, refresh: bool = False
+        self,
+        command: str,
+        on_event: OnEvent,
+        on_interrupt: Callable[[int], None],
+        *,
+        refresh: bool = False,
+        message: str = "",
     ) -> Outcome:
         """Run `up` or `destroy`, and hand over each event of the engine as it happens.
 
-        With `refresh` Pulumi looks at what really is there first.
+        With `refresh` Pulumi looks at what really is there first. `message` goes into its history.
 
         Ctrl-C reaches this process alone. The first is forwarded: Pulumi lets what it has begun
         end and saves its state. On the second it stops at once and notes in the state what was
@@ -122,6 +151,7 @@ class Pulumi:
             *("--stack", self._stack, "--config-file", str(self._settings_copy)),
             *("--event-log", f"/dev/fd/{writing}"),
             *(["--refresh"] if refresh else []),
+            *(["--message", message] if message else []),
         ]
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
             process = subprocess.Popen(

@@ -95,6 +95,14 @@ class FileBackend:
                 f"Pulumi keeps the version before it in {path.name}.bak.",
             ) from error
 
+    def tags(self, project: str, stack: str) -> dict[str, str]:
+        """The stack's tags, as `pulumi stack tag set` puts them beside its state."""
+        try:
+            text = (self.directory / "stacks" / project / f"{stack}.pulumi-tags").read_text()
+            return dict(json.loads(text).get("tags") or {})
+        except (OSError, ValueError):
+            return {}
+
     def locks(self, project: str, stack: str) -> Path:
         return self.directory / "locks" / "organization" / project / stack
 

@@ -61,7 +61,7 @@ def status(stack: StackArgument, as_json: JsonOption = False) -> None:
     containers = gather(api, session.project.name, stack, state.outputs["containers"])
     api.close()
     well = bool(containers) and all(container.is_well for container in containers)
-    outputs = {key: state.outputs.get(key) for key in ("url", "release", "owner")}
+    outputs = {key: state.outputs.get(key) for key in ("url", "release", "owner", "pin")}
     output.document(
         {
             "stack": stack,
@@ -77,6 +77,11 @@ def status(stack: StackArgument, as_json: JsonOption = False) -> None:
             table(containers),
             f"{outputs['url']}  release {outputs['release']}, updated {updated}",
         )
+        if pin := outputs["pin"]:
+            output.show(
+                f"Pinned to release {pin['release']} since {pin['since']}. "
+                f"Lift it with: ./medianest up {stack} --unpin"
+            )
     if not well:
         raise typer.Exit(ExitCode.FAILED)
 

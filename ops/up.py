@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +16,12 @@ from ops.output import Output, megabytes, seconds
 if TYPE_CHECKING:
     from components.settings import StackSettings
     from ops.events import Update
+    from ops.pin import PinChange
     from ops.probe import ProbeFigures
     from ops.session import Session
+
+    # What is to become of the pin, decided before anything is touched.
+    Decide = Callable[[Session, str, Output], PinChange | None]
 
 
 def up(
@@ -33,6 +37,9 @@ def up(
     probe: Annotated[
         bool, typer.Option("--probe/--no-probe", help="Ask a serving stack meanwhile, and tell what failed.")
     ] = True,
+    unpin: Annotated[
+        bool, typer.Option("--unpin", help="Lift the pin of a rollback, and deploy what is in the tree.")
+    ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,8 +55,30 @@ def up(
         ./medianest up staging --json
 
         ./medianest up review-17 --no-verify
+
+        ./medianest up staging --unpin
     """
-    from ops import unchanged
+    decide = lift_pin if unpin else None
+    run(stack, verify=verify, fast=fast, probe=probe, yes=yes, as_json=as_json, decide=decide)
+
+
+def run(
+    stack: str,
+    *,
+    verify: bool | None,
+    fast: bool,
+    probe: bool = True,
+    yes: bool,
+    as_json: bool,
+    decide: Decide | None = None,
+) -> None:
+    """What `up` does, and `rollback` with a pin that `decide` gives: preflight, update, verification.
+
+    A change of the pin is taken back when the update fails. Raises OperationError.
+    """
+    from ops import pin, unchanged
+    from ops.releases import records
+    from ops.releases.prune import prune_after_update
     from ops.session import open_session
 
     output, phases = Output(as_json), Phases()
@@ -57,14 +86,21 @@ def up(
         ensure_setup(output, yes)
         session = open_session()
     with phases.measure("preflight"):
-        settings = prepare(session, stack, output)
-    with phases.measure("update"):
+        change = decide(session, stack, output) if decide else None
+        settings = prepare(session, stack, output, change)
+    with (
+        phases.measure("update"),
+        pin.written(change, output.progress),
+        records.failure_noted(session, stack, output.progress),
+    ):
         # Before the update: what changes while it runs must not count as deployed.
         inputs = unchanged.gather(session, stack, settings)
         update, probed = (unchanged.nothing_to_do(session, stack, inputs) if fast else None), None
         if update is None:
             with probing(session, stack, settings, output, probe) as probed:
-                update = deploy(session, stack, output)
+                update = deploy(session, stack, output, change.title if change else "")
+    if settings.pin:
+        pin.follow(session, stack, settings.pin)
     report = {"stack": stack, **describe_outputs(update.outputs), "changes": update.changes}
     if probed:
         report["probe"] = probed.as_json()
@@ -77,6 +113,8 @@ def up(
         with phases.measure("verify"):
             verdicts = verify_stack(session, stack, update.outputs, settings, output)
         report["verification"] = verdicts.as_json()
+        verdict = records.VERIFIED if verdicts.passed else records.NOT_VERIFIED
+        records.remember(session, stack, verdict, verdicts.summary(), output.progress)
         if not verdicts.passed:
             unchanged.remember_failure(inputs)
             output.show(verdicts.table())
@@ -86,7 +124,11 @@ def up(
                 ExitCode.NOT_VERIFIED,
                 {**report, "phases": phases.seconds},
             )
+    elif update.changed:
+        records.remember_deployed(session, stack, output.progress)
     unchanged.remember(session, stack, inputs)
+    if update.changed:
+        report["pruned"] = prune_after_update(session, stack, settings, output.progress).as_json()
     # What nobody reads is not measured: an unchanged `up` is to be quick.
     if as_json or update.changed:
         report.update(measure(session, stack, update))
@@ -123,15 +165,30 @@ def ensure_setup(output: Output, yes: bool) -> None:
     ensure(output.console(), assume_yes=yes)
 
 
-def prepare(session: Session, stack: str, output: Output) -> StackSettings:
+def lift_pin(session: Session, stack: str, output: Output) -> PinChange | None:
+    """The change that lifts a pin. Raises OperationError for a stack that is not known."""
+    from ops.pin import lift
+    from ops.project import require_stack
+
+    require_stack(stack, session.project.stacks())
+    change = lift(session, stack)
+    if change is None:
+        output.progress(f"Stack {stack} is not pinned.")
+    return change
+
+
+def prepare(session: Session, stack: str, output: Output, change: PinChange | None = None) -> StackSettings:
     """The stack's settings, after the preflight. Raises OperationError and has touched nothing then."""
     from ops.engine import connect
     from ops.interrupted import mend
+    from ops.pin import describe
     from ops.preflight.check import check_update
     from ops.project import load_settings, require_stack
 
     require_stack(stack, session.project.stacks())
-    settings = load_settings(session.project, stack)
+    settings = load_settings(session.project, stack, change.after if change else None)
+    if settings.pin and change is None:
+        output.progress(describe(stack, settings.pin))
     api = connect(session.environment)
     check_update(session, stack, settings, session.state(stack), api, output.progress)
     mend(session, stack, api, output.progress)
@@ -139,14 +196,18 @@ def prepare(session: Session, stack: str, output: Output) -> StackSettings:
     return settings
 
 
-def deploy(session: Session, stack: str, output: Output) -> Update:
-    """Run `pulumi up`. Raises OperationError: what failed and why, or that it was interrupted."""
+def deploy(session: Session, stack: str, output: Output, title: str = "") -> Update:
+    """Run `pulumi up`; `title` says in Pulumi's history what for.
+
+    Raises OperationError: what failed and why, or that it was interrupted.
+    """
     from ops import drift
     from ops.engine import connect, containers, resources
     from ops.failure_report import explain_failure
     from ops.interrupted import mend
     from ops.progress import Progress
     from ops.pulumi import Pulumi
+    from ops.releases.message import update_message
     from ops.start_up import StartUpWatch
 
     api, project = connect(session.environment), session.project.name
@@ -161,7 +222,13 @@ def deploy(session: Session, stack: str, output: Output) -> Update:
             Progress(f"Deploying stack {stack}") as progress,
             StartUpWatch(session.environment, project, stack, progress.say) as start_up,
         ):
-            outcome = pulumi.change("up", progress.take, progress.interrupted, refresh=bool(found))
+            outcome = pulumi.change(
+                "up",
+                progress.take,
+                progress.interrupted,
+                refresh=bool(found),
+                message=update_message(session.project.root, session.environment, title),
+            )
             failed = outcome.exit_code or progress.update.result != "succeeded"
             if failed and not outcome.interrupted:
                 start_up.failed()
@@ -201,7 +268,7 @@ def probing(
 
 
 def describe_outputs(outputs: dict[str, Any]) -> dict[str, Any]:
-    return {key: outputs[key] for key in ("url", "release", "image", "owner") if key in outputs}
+    return {key: outputs[key] for key in ("url", "release", "image", "owner", "pin") if key in outputs}
 
 
 def started_in(session: Session, update: Update) -> dict[str, float | None]:
@@ -247,6 +314,9 @@ def summarize(output: Output, stack: str, update: Update, report: dict[str, Any]
     table = Table.grid(padding=(0, 2))
     table.add_row("url", str(report.get("url", "")))
     table.add_row("release", str(report.get("release", "")))
+    if "pin" in report:
+        since = f"since {report['pin']['since']}, lift with: ./medianest up {stack} --unpin"
+        table.add_row("pinned", f"to {report['pin']['release']} {since}")
     if "image_bytes" in report:
         table.add_row("image", f"{report['image']['name']}, {megabytes(report['image_bytes'])}")
         table.add_row("memory", megabytes(report["memory_bytes"]["total"]))

@@ -12,6 +12,7 @@ from ops.lock import Holder, Lock, holder, is_pulumi, read_locks, this_host
 from ops.preflight import facts, verdicts
 from ops.preflight.verdicts import Problem
 from ops.pulumi import Pulumi
+from ops.releases.known import images_of
 from ops.session import Session
 from ops.state import StackState
 
@@ -44,6 +45,7 @@ def check_update(
             ),
             *verdicts.judge_memory(engine, settings),
             *verdicts.judge_port(port, project, stack),
+            *verdicts.judge_pin(settings.pin, images_of(api, project, stack) if settings.pin else (), stack),
             *lock_problems,
             *verdicts.judge_owner(resources(api, project, stack), owner, stack),
         ],

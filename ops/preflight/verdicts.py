@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from components import labels
-from components.settings import StackSettings
+from components.settings import PinSettings, StackSettings
 from ops.engine import Resource
 from ops.lock import Holder, Lock
 from ops.preflight.facts import EngineFacts, PortFacts
@@ -102,6 +102,22 @@ def judge_port(facts: PortFacts, project: str, stack: str) -> list[Problem]:
         Problem(
             f"port {facts.port} of {facts.address} is taken by {holder.description}",
             "Stop it, or set another port in the stack's settings: medianest:gateway: {port: …}",
+        )
+    ]
+
+
+def judge_pin(pin: PinSettings | None, images: Collection[str], stack: str) -> list[Problem]:
+    """The image of a pinned release must be on the engine: it cannot be pulled, nor is it built.
+
+    `images` has the ids of the stack's images.
+    """
+    if pin is None or pin.image.id in images:
+        return []
+    return [
+        Problem(
+            f"stack {stack} is pinned to release {pin.release}, whose image is not on this engine",
+            f"Deploy what is in the tree: ./medianest up {stack} --unpin. Or choose another release: "
+            f"./medianest releases {stack}",
         )
     ]
 

@@ -9,6 +9,7 @@ from components import backend, gateway, labels, postgres, redis
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT
 from components.settings import BackendSettings, GatewaySettings, HealthSettings
 from ops import soak
+from ops.releases.records import FAILED, NOT_VERIFIED, UNVERIFIED, VERIFIED, Record, tag_name
 from ops.soak_report import Patience
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,23 @@ def names(cell: str) -> list[str]:
 
 def test_labels() -> None:
     documented = {name for row in rows("Labels") for name in names(row[0])}
-    assert documented == {labels.PROJECT, labels.OWNER, labels.STACK, labels.COMPONENT, labels.RELEASE}
+    assert documented == {
+        labels.PROJECT,
+        labels.OWNER,
+        labels.STACK,
+        labels.COMPONENT,
+        labels.RELEASE,
+        labels.SCHEMA,
+        labels.SCHEMA_SERVES,
+    }
+
+
+def test_tags() -> None:
+    ((tag, value),) = rows("Tags of a stack")
+    assert names(tag) == [tag_name("medianest", "<id>")]
+    assert set(names(value)) - {VERIFIED, NOT_VERIFIED, FAILED, UNVERIFIED} == set(
+        Record.__dataclass_fields__
+    )
 
 
 def test_users_and_ports_of_the_images() -> None:

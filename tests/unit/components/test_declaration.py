@@ -9,7 +9,17 @@ import pulumi_docker as docker
 import pytest
 
 from components.hardening import HardeningError, broken_rules
-from components.settings import BackendSettings, GatewaySettings, LimitSettings, StackSettings, VolumeSettings
+from components.settings import (
+    BackendSettings,
+    BuildSettings,
+    GatewaySettings,
+    LimitSettings,
+    PinnedImage,
+    PinSettings,
+    SecretSettings,
+    StackSettings,
+    VolumeSettings,
+)
 from tests.unit.components.mocked_engine import Engine, declare, mocked, settle
 
 SETTINGS = StackSettings(
@@ -138,6 +148,33 @@ def test_an_image_is_named_by_stack_and_content(engine: Engine) -> None:
     assert image["build"]["tags"] == ["medianest/backend:staging"]
     assert image["build"]["context"] == "app"
     assert all(item["keepLocally"] for item in engine.of("RemoteImage").values())
+
+
+def test_a_pinned_release_is_what_runs_and_nothing_newer_is_lost() -> None:
+    then = BackendSettings(environment={"LEVEL": "old"}, volumes=[])
+    today = BackendSettings(
+        build=BuildSettings(dockerfile="Nothing"),
+        secrets={**then.secrets, "signing_key": SecretSettings()},
+        volumes=[VolumeSettings(name="media", path="/media")],
+    )
+    image = PinnedImage(name="medianest/backend:staging-0123456789ab", id=f"sha256:{'1' * 64}")
+    pin = PinSettings(
+        release="a87f19a5abde", since="today", image=image, content="0123456789ab", settings=then
+    )
+    with mocked() as pinned:
+        declare(StackSettings(backend=today, pin=pin).pinned())
+    assert "backend-image" not in pinned.of("RemoteImage")
+    backend = containers(pinned)["backend-0"]
+    assert backend["image"] == image.id
+    assert labels_of(backend)["medianest.release"] == "a87f19a5abde"
+    assert {"LEVEL=old", "RELEASE=a87f19a5abde"} <= set(backend["envs"])
+    assert "backend-media" in pinned.of("Volume")
+    assert [mount["target"] for mount in backend["mounts"]] == ["/run/secrets"]
+    assert "signing_key" in {item.name for item in pinned.declared}
+    (uploads,) = (
+        item["uploads"] for name, item in pinned.of("Container").items() if name.startswith("backend-s")
+    )
+    assert "signing_key" not in json.dumps(uploads)
 
 
 def test_shared_images_belong_to_no_stack(engine: Engine) -> None:

@@ -53,7 +53,8 @@ def test_the_tracked_staging_settings_hold_settings_only() -> None:
 
 
 def test_every_component_has_its_key() -> None:
-    assert set(StackSettings.model_fields) == COMPONENT_KEYS
+    # What the pinned release does not know is worked out, not set.
+    assert set(StackSettings.model_fields) - {"idle"} == COMPONENT_KEYS
 
 
 def test_keys_of_other_namespaces_are_left_alone() -> None:

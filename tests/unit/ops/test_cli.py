@@ -24,7 +24,20 @@ def run(*arguments: str) -> int:
         return int(ended.code or 0)
 
 
-COMMANDS = ["up", "down", "verify", "status", "logs", "soak", "list", "setup", "activate", "test"]
+COMMANDS = [
+    "up",
+    "down",
+    "verify",
+    "status",
+    "logs",
+    "soak",
+    "list",
+    "setup",
+    "activate",
+    "test",
+    "releases",
+    "rollback",
+]
 ROOT = Path(__file__).parents[3]
 
 
@@ -58,7 +71,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
 
 
 @pytest.mark.usefixtures("session")
-@pytest.mark.parametrize("command", ["status", "verify", "logs", "down"])
+@pytest.mark.parametrize("command", ["status", "verify", "logs", "down", "releases"])
 def test_an_unknown_stack_is_answered_with_near_names(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

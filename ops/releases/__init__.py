@@ -1,0 +1,1 @@
+"""Releases: which there were, which can be gone back to, and whose images are kept."""

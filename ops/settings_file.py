@@ -1,0 +1,196 @@
+"""Puts the pin into a stack's settings file and takes it out again, as text: every other byte stays.
+
+Loading and dumping YAML would lose the team's comments and order. So a marked block is inserted, at the
+first of a few places where the result reads as it should: each attempt is parsed and compared before
+anything is written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ops.errors import ExitCode, OperationError
+
+BEGIN = "# >>> pinned by ./medianest rollback; lift it with: ./medianest up STACK --unpin"
+# Behind an opening brace, with the line end before it.
+BEGIN_IN_BRACES = f"{BEGIN} (in braces)"
+END = "# <<< pinned"
+CONFIG = "config"
+MARK = r"^[ ]*# >>> pinned [^\n]*"
+BLOCKS = (
+    re.compile(rf"\r?\n[ ]*{re.escape(BEGIN_IN_BRACES)}.*?{re.escape(END)}\r?\n  ", re.S),
+    re.compile(rf"{MARK}\n.*?{re.escape(END)}\r?\n", re.M | re.S),
+)
+LONE_MARKS = re.compile(rf"(?:{MARK}|^[ ]*{re.escape(END)}[^\n]*)\n", re.M)
+
+
+def with_pin(text: str, key: str, pin: Mapping[str, Any]) -> str:
+    """The settings' text with the pin in it, in the place of a former one.
+
+    `key` is the full key, `medianest:pin`. Raises OperationError where no place can be found.
+    """
+    bare = without_pin(text, key)
+    wanted = _parsed(bare)
+    wanted[CONFIG] = {**_configuration(wanted), key: dict(pin)}
+    return _first_that_reads(_insertions(bare, key, pin), wanted, "put into")
+
+
+def without_pin(text: str, key: str) -> str:
+    """The settings' text without the pin. Raises OperationError where it cannot be told apart."""
+    document = _parsed(text)
+    configuration = _configuration(document)
+    if key not in configuration:
+        return text
+    rest = {name: value for name, value in configuration.items() if name != key}
+    return _first_that_reads(_removals(text, key), {**document, CONFIG: rest}, "taken out of")
+
+
+def write(path: Path, text: str) -> None:
+    """Put a file in the place of another in one step, with its mode; a crash leaves either of them."""
+    target = path.resolve()
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    try:
+        with open(descriptor, "w", newline="", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        shutil.copymode(target, name)
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read(path: Path) -> str:
+    """A file's text with its line ends as they are."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        return stream.read()
+
+
+def _first_that_reads(attempts: Iterator[str], wanted: Mapping[str, Any], doing: str) -> str:
+    for attempt in attempts:
+        try:
+            document = _parsed(attempt)
+        except OperationError:
+            continue
+        if _same(document, wanted):
+            return attempt
+    raise OperationError(
+        f"the pin cannot be {doing} the settings file: its form is not understood",
+        "Nothing was touched. Write the file with `config:` as a block, a key a line.",
+        ExitCode.REFUSED,
+    )
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    # An empty configuration and none are the same to Pulumi.
+    return {**one, CONFIG: one.get(CONFIG) or {}} == {**other, CONFIG: other.get(CONFIG) or {}}
+
+
+def _insertions(text: str, key: str, pin: Mapping[str, Any]) -> Iterator[str]:
+    """The text with the block at each place that may do, the likeliest first."""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    body = json.dumps({key: pin}, indent=2, ensure_ascii=False).splitlines()[1:-1]
+
+    def block(column: int) -> str:
+        lines = [BEGIN, *(line.removeprefix("  ") for line in body), END]
+        return "".join(f"{' ' * column}{line}{newline}" for line in lines)
+
+    def in_braces(mapping: Any, opening: str = "", closing: str = "") -> str:
+        at = text.index("{", mapping.start_mark.index) + 1
+        last = f"{body[-1]}{closing}{',' if mapping.value else ''}"
+        lines = [BEGIN_IN_BRACES, *([opening] if opening else []), *body[:-1], last, END]
+        inserted = "".join(f"{newline}  {line.strip() if line[0] == '#' else line}" for line in lines)
+        return f"{text[:at]}{inserted}{newline}  {text[at:]}"
+
+    root = _composed(text)
+    config = _value_of(root, CONFIG)
+    if config is None and getattr(root, "flow_style", False):
+        yield in_braces(root, f'"{CONFIG}": {{', "}")
+    elif config is None:
+        whole = f"{BEGIN}{newline}{CONFIG}:{newline}{block(2).split(newline, 1)[1]}"
+        starts = root.start_mark.index if root is not None else 0
+        yield text[:starts] + whole + text[starts:]
+        yield text + ("" if text.endswith("\n") else newline) + whole
+    elif getattr(config[1], "flow_style", False):
+        yield in_braces(config[1])
+    else:
+        entries = config[1].value if isinstance(config[1].value, list) else []
+        column = entries[0][0].start_mark.column if entries else 2
+        ends = _line_end(text, config[0].end_mark.index)
+        missing = "" if text[:ends].endswith("\n") else newline
+        yield text[:ends] + missing + block(column) + text[ends:]
+        if entries:
+            starts = _line_start(text, entries[0][0].start_mark.index)
+            yield text[:starts] + block(column) + text[starts:]
+
+
+def _removals(text: str, key: str) -> Iterator[str]:
+    """The text without the pin: the marked block, or the pin's own lines where the marks are gone."""
+    for pattern in BLOCKS:
+        marked = pattern.search(text)
+        if marked:
+            yield text[: marked.start()] + text[marked.end() :]
+    text = LONE_MARKS.sub("", text)
+    config = _value_of(_composed(text), CONFIG)
+    pin = _value_of(config[1], key) if config else None
+    if config is None or pin is None:
+        return
+    starts = _line_start(text, pin[0].start_mark.index)
+    # The end of a block's node is the start of what follows it.
+    following = [name for name, _ in config[1].value if name.start_mark.index > pin[0].start_mark.index]
+    if following:
+        yield text[:starts] + text[_line_start(text, following[0].start_mark.index) :]
+    else:
+        yield text[:starts] + text[_line_end(text, len(text[: pin[1].end_mark.index].rstrip())) :]
+
+
+def _line_end(text: str, index: int) -> int:
+    """Where the line after the one with this index begins."""
+    found = text.find("\n", index)
+    return len(text) if found < 0 else found + 1
+
+
+def _line_start(text: str, index: int) -> int:
+    return text.rfind("\n", 0, index) + 1
+
+
+def _configuration(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    configuration = document.get(CONFIG) or {}
+    if not isinstance(configuration, dict):
+        raise OperationError("`config` of the settings file must hold a mapping", code=ExitCode.USAGE)
+    return configuration
+
+
+def _value_of(root: Any, key: str) -> tuple[Any, Any] | None:
+    """A mapping node's key and value nodes."""
+    for name, value in root.value if root is not None and isinstance(root.value, list) else ():
+        if getattr(name, "value", None) == key:
+            return name, value
+    return None
+
+
+def _composed(text: str) -> Any:
+    import yaml
+
+    # The pure Python loader: its marks count characters, also behind those of several bytes.
+    return yaml.compose(text, Loader=yaml.SafeLoader)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise OperationError(f"the settings file is not valid YAML: {error}", code=ExitCode.USAGE) from error
+    if document is not None and not isinstance(document, dict):
+        raise OperationError("the settings file must hold a mapping", code=ExitCode.USAGE)
+    return document or {}
