@@ -45,14 +45,19 @@ class Backend(pulumi.ComponentResource):
 
         files: dict[str, pulumi.Output[str]] = {"database_url": postgres.url, "redis_url": redis.url}
         versions = [postgres.version, redis.version]
-        for name, secret_settings in settings.secrets.items():
-            secret = StackSecret(
+        idle = stack.settings.idle
+        made = {
+            name: StackSecret(
                 name,
                 secret_settings,
                 given_secrets.get(name),
                 generation=stack.settings.generation(name),
                 opts=child,
             )
+            for name, secret_settings in {**settings.secrets, **idle.secrets}.items()
+        }
+        for name, secret_settings in settings.secrets.items():
+            secret = made[name]
             files[name] = secret.current
             if secret_settings.previous:
                 files[f"{name}_previous"] = secret.previous
@@ -60,9 +65,6 @@ class Backend(pulumi.ComponentResource):
         version = pulumi.Output.all(*versions).apply(
             lambda parts: _digest(sorted(str(part) for part in parts))
         )
-        idle = stack.settings.idle
-        for name, secret_settings in idle.secrets.items():
-            StackSecret(name, secret_settings, given_secrets.get(name), opts=child)
         secrets = SecretFiles(stack, "backend", files, user=settings.user, version=version, opts=child)
 
         self.volumes = {
