@@ -1,16 +1,14 @@
-"""Changes of a stack's pin: what the settings file is to hold, written for as long as the update works."""
+"""Changes of a stack's pin in its settings file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ops import settings_file
 from ops.errors import ExitCode, OperationError
+from ops.settings_change import SettingsChange
 
 if TYPE_CHECKING:
     from components.settings import PinSettings
@@ -18,17 +16,7 @@ if TYPE_CHECKING:
     from ops.session import Session
 
 
-@dataclass(frozen=True)
-class PinChange:
-    """The settings file before and after. `title` says in Pulumi's history what the update was for."""
-
-    path: Path
-    before: str
-    after: str
-    title: str
-
-
-def pin_to(session: Session, stack: str, release: Release) -> PinChange:
+def pin_to(session: Session, stack: str, release: Release) -> SettingsChange:
     """The change that holds the stack at a release. Raises OperationError where it cannot be written."""
     if release.settings is None:
         raise OperationError(
@@ -44,20 +32,24 @@ def pin_to(session: Session, stack: str, release: Release) -> PinChange:
             ExitCode.REFUSED,
         )
     before = settings_file.read(path)
-    after = settings_file.with_pin(before, key(session), pin_of(release))
-    return PinChange(path, before, after, f"Roll back to release {release.id}")
+    after = settings_file.with_block(before, block(session), pin_of(release))
+    return SettingsChange(path, before, after, f"Roll back to release {release.id}")
 
 
-def lift(session: Session, stack: str) -> PinChange | None:
+def lift(session: Session, stack: str) -> SettingsChange | None:
     """The change that lets the stack have what is in the tree again; None where it is not pinned."""
     path = session.project.settings_file(stack)
     before = settings_file.read(path)
-    after = settings_file.without_pin(before, key(session))
-    return None if after == before else PinChange(path, before, after, f"Lift the pin of stack {stack}")
+    after = settings_file.without_block(before, block(session))
+    return None if after == before else SettingsChange(path, before, after, f"Lift the pin of stack {stack}")
 
 
-def key(session: Session) -> str:
-    return f"{session.project.name}:pin"
+def block(session: Session) -> settings_file.Block:
+    return settings_file.Block(
+        f"{session.project.name}:pin",
+        "pinned",
+        "by ./medianest rollback; lift it with: ./medianest up STACK --unpin",
+    )
 
 
 def pin_of(release: Release) -> Mapping[str, Any]:
@@ -85,27 +77,6 @@ def pin_of(release: Release) -> Mapping[str, Any]:
         "content": release.facts.content,
         "settings": settings,
     }
-
-
-@contextmanager
-def written(change: PinChange | None, say: Callable[[str], None]) -> Iterator[None]:
-    """Write the change before an update, and take it back when the update fails.
-
-    After an interruption it stays: the stack is between the two, and the next `up` carries on.
-    """
-    if change is None:
-        yield
-        return
-    settings_file.write(change.path, change.after)
-    try:
-        yield
-    except OperationError as error:
-        if error.code is ExitCode.INTERRUPTED:
-            say(f"{change.path.name} keeps its change of the pin: the next `up` carries on with it.")
-        else:
-            settings_file.write(change.path, change.before)
-            say(f"{change.path.name} is as it was: what served before serves on.")
-        raise
 
 
 def describe(stack: str, pin: PinSettings) -> str:

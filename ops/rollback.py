@@ -12,9 +12,9 @@ from ops.output import Output
 
 if TYPE_CHECKING:
     from components.settings import StackSettings
-    from ops.pin import PinChange
     from ops.releases.entries import Release
     from ops.session import Session
+    from ops.settings_change import SettingsChange
 
 
 def rollback(
@@ -45,14 +45,14 @@ def rollback(
     """
     from ops.up import run
 
-    def decide(session: Session, stack: str, output: Output) -> PinChange:
+    def decide(session: Session, stack: str, output: Output) -> SettingsChange:
         return go_back(session, stack, release, output)
 
     # Every reason to do nothing is a reason to refuse, so nothing is looked up in a cache.
     run(stack, verify=verify, fast=False, yes=yes, as_json=as_json, decide=decide)
 
 
-def go_back(session: Session, stack: str, wanted: str | None, output: Output) -> PinChange:
+def go_back(session: Session, stack: str, wanted: str | None, output: Output) -> SettingsChange:
     """The change of the settings that goes back. Raises OperationError and has touched nothing then."""
     from ops.engine import connect
     from ops.pin import pin_to

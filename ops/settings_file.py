@@ -1,8 +1,8 @@
-"""Puts the pin into a stack's settings file and takes it out again, as text: every other byte stays.
+"""Puts a key of the toolkit's own into a stack's settings file and takes it out again, as text.
 
-Loading and dumping YAML would lose the team's comments and order. So a marked block is inserted, at the
-first of a few places where the result reads as it should: each attempt is parsed and compared before
-anything is written.
+Every other byte stays: loading and dumping YAML would lose the team's comments and order. So a marked
+block is inserted, at the first of a few places where the result reads as it should: each attempt is
+parsed and compared before anything is written.
 """
 
 from __future__ import annotations
@@ -13,43 +13,83 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ops.errors import ExitCode, OperationError
 
-BEGIN = "# >>> pinned by ./medianest rollback; lift it with: ./medianest up STACK --unpin"
-# Behind an opening brace, with the line end before it.
-BEGIN_IN_BRACES = f"{BEGIN} (in braces)"
-END = "# <<< pinned"
 CONFIG = "config"
-MARK = r"^[ ]*# >>> pinned [^\n]*"
-BLOCKS = (
-    re.compile(rf"\r?\n[ ]*{re.escape(BEGIN_IN_BRACES)}.*?{re.escape(END)}\r?\n  ", re.S),
-    re.compile(rf"{MARK}\n.*?{re.escape(END)}\r?\n", re.M | re.S),
-)
-LONE_MARKS = re.compile(rf"(?:{MARK}|^[ ]*{re.escape(END)}[^\n]*)\n", re.M)
 
 
-def with_pin(text: str, key: str, pin: Mapping[str, Any]) -> str:
-    """The settings' text with the pin in it, in the place of a former one.
+@dataclass(frozen=True)
+class Block:
+    """A key that the toolkit writes, and the comments around it.
 
-    `key` is the full key, `medianest:pin`. Raises OperationError where no place can be found.
+    `key` is the full key (`medianest:pin`); `name` is one word that no other block has; `note` tells
+    a reader of the file where it comes from.
     """
-    bare = without_pin(text, key)
+
+    key: str
+    name: str
+    note: str
+
+    @property
+    def begin(self) -> str:
+        return f"# >>> {self.name} {self.note}"
+
+    @property
+    def begin_in_braces(self) -> str:
+        """Behind an opening brace, with the line end before it."""
+        return f"{self.begin} (in braces)"
+
+    @property
+    def end(self) -> str:
+        return f"# <<< {self.name}"
+
+    def marked(self) -> tuple[re.Pattern[str], ...]:
+        """The whole block in a file's text."""
+        return (
+            re.compile(rf"\r?\n[ ]*{re.escape(self.begin_in_braces)}.*?{re.escape(self.end)}\r?\n  ", re.S),
+            re.compile(rf"{self._mark}\n.*?{re.escape(self.end)}\r?\n", re.M | re.S),
+        )
+
+    def lone_marks(self) -> re.Pattern[str]:
+        return re.compile(rf"(?:{self._mark}|^[ ]*{re.escape(self.end)}[^\n]*)\n", re.M)
+
+    @property
+    def _mark(self) -> str:
+        return rf"^[ ]*# >>> {self.name} [^\n]*"
+
+
+def with_block(text: str, block: Block, value: Mapping[str, Any]) -> str:
+    """The settings' text with the block's key in it, in the place of a former one.
+
+    Raises OperationError where no place can be found.
+    """
+    bare = without_block(text, block)
     wanted = _parsed(bare)
-    wanted[CONFIG] = {**_configuration(wanted), key: dict(pin)}
-    return _first_that_reads(_insertions(bare, key, pin), wanted, "put into")
+    wanted[CONFIG] = {**_configuration(wanted), block.key: dict(value)}
+    return _first_that_reads(_insertions(bare, block, value), wanted, f"{block.key} cannot be put into")
 
 
-def without_pin(text: str, key: str) -> str:
-    """The settings' text without the pin. Raises OperationError where it cannot be told apart."""
+def without_block(text: str, block: Block) -> str:
+    """The settings' text without the block's key. Raises OperationError where it cannot be told apart."""
     document = _parsed(text)
     configuration = _configuration(document)
-    if key not in configuration:
+    if block.key not in configuration:
         return text
-    rest = {name: value for name, value in configuration.items() if name != key}
-    return _first_that_reads(_removals(text, key), {**document, CONFIG: rest}, "taken out of")
+    rest = {name: value for name, value in configuration.items() if name != block.key}
+    doing = f"{block.key} cannot be taken out of"
+    return _first_that_reads(_removals(text, block), {**document, CONFIG: rest}, doing)
+
+
+def value_of(text: str, block: Block) -> Mapping[str, Any]:
+    """What the file has under the block's key, whoever wrote it; empty where there is none."""
+    value = _configuration(_parsed(text)).get(block.key) or {}
+    if not isinstance(value, dict):
+        raise OperationError(f"{block.key} of the settings file must hold a mapping", code=ExitCode.USAGE)
+    return value
 
 
 def write(path: Path, text: str) -> None:
@@ -83,7 +123,7 @@ def _first_that_reads(attempts: Iterator[str], wanted: Mapping[str, Any], doing:
         if _same(document, wanted):
             return attempt
     raise OperationError(
-        f"the pin cannot be {doing} the settings file: its form is not understood",
+        f"{doing} the settings file: its form is not understood",
         "Nothing was touched. Write the file with `config:` as a block, a key a line.",
         ExitCode.REFUSED,
     )
@@ -94,19 +134,19 @@ def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return {**one, CONFIG: one.get(CONFIG) or {}} == {**other, CONFIG: other.get(CONFIG) or {}}
 
 
-def _insertions(text: str, key: str, pin: Mapping[str, Any]) -> Iterator[str]:
+def _insertions(text: str, block: Block, value: Mapping[str, Any]) -> Iterator[str]:
     """The text with the block at each place that may do, the likeliest first."""
     newline = "\r\n" if "\r\n" in text else "\n"
-    body = json.dumps({key: pin}, indent=2, ensure_ascii=False).splitlines()[1:-1]
+    body = json.dumps({block.key: value}, indent=2, ensure_ascii=False).splitlines()[1:-1]
 
-    def block(column: int) -> str:
-        lines = [BEGIN, *(line.removeprefix("  ") for line in body), END]
+    def lines_at(column: int) -> str:
+        lines = [block.begin, *(line.removeprefix("  ") for line in body), block.end]
         return "".join(f"{' ' * column}{line}{newline}" for line in lines)
 
     def in_braces(mapping: Any, opening: str = "", closing: str = "") -> str:
         at = text.index("{", mapping.start_mark.index) + 1
         last = f"{body[-1]}{closing}{',' if mapping.value else ''}"
-        lines = [BEGIN_IN_BRACES, *([opening] if opening else []), *body[:-1], last, END]
+        lines = [block.begin_in_braces, *([opening] if opening else []), *body[:-1], last, block.end]
         inserted = "".join(f"{newline}  {line.strip() if line[0] == '#' else line}" for line in lines)
         return f"{text[:at]}{inserted}{newline}  {text[at:]}"
 
@@ -115,7 +155,7 @@ def _insertions(text: str, key: str, pin: Mapping[str, Any]) -> Iterator[str]:
     if config is None and getattr(root, "flow_style", False):
         yield in_braces(root, f'"{CONFIG}": {{', "}")
     elif config is None:
-        whole = f"{BEGIN}{newline}{CONFIG}:{newline}{block(2).split(newline, 1)[1]}"
+        whole = f"{block.begin}{newline}{CONFIG}:{newline}{lines_at(2).split(newline, 1)[1]}"
         starts = root.start_mark.index if root is not None else 0
         yield text[:starts] + whole + text[starts:]
         yield text + ("" if text.endswith("\n") else newline) + whole
@@ -126,30 +166,30 @@ def _insertions(text: str, key: str, pin: Mapping[str, Any]) -> Iterator[str]:
         column = entries[0][0].start_mark.column if entries else 2
         ends = _line_end(text, config[0].end_mark.index)
         missing = "" if text[:ends].endswith("\n") else newline
-        yield text[:ends] + missing + block(column) + text[ends:]
+        yield text[:ends] + missing + lines_at(column) + text[ends:]
         if entries:
             starts = _line_start(text, entries[0][0].start_mark.index)
-            yield text[:starts] + block(column) + text[starts:]
+            yield text[:starts] + lines_at(column) + text[starts:]
 
 
-def _removals(text: str, key: str) -> Iterator[str]:
-    """The text without the pin: the marked block, or the pin's own lines where the marks are gone."""
-    for pattern in BLOCKS:
+def _removals(text: str, block: Block) -> Iterator[str]:
+    """The text without the block, or without the key's own lines where the marks are gone."""
+    for pattern in block.marked():
         marked = pattern.search(text)
         if marked:
             yield text[: marked.start()] + text[marked.end() :]
-    text = LONE_MARKS.sub("", text)
+    text = block.lone_marks().sub("", text)
     config = _value_of(_composed(text), CONFIG)
-    pin = _value_of(config[1], key) if config else None
-    if config is None or pin is None:
+    own = _value_of(config[1], block.key) if config else None
+    if config is None or own is None:
         return
-    starts = _line_start(text, pin[0].start_mark.index)
+    starts = _line_start(text, own[0].start_mark.index)
     # The end of a block's node is the start of what follows it.
-    following = [name for name, _ in config[1].value if name.start_mark.index > pin[0].start_mark.index]
+    following = [name for name, _ in config[1].value if name.start_mark.index > own[0].start_mark.index]
     if following:
         yield text[:starts] + text[_line_start(text, following[0].start_mark.index) :]
     else:
-        yield text[:starts] + text[_line_end(text, len(text[: pin[1].end_mark.index].rstrip())) :]
+        yield text[:starts] + text[_line_end(text, len(text[: own[1].end_mark.index].rstrip())) :]
 
 
 def _line_end(text: str, index: int) -> int:

@@ -16,12 +16,12 @@ from ops.output import Output, megabytes, seconds
 if TYPE_CHECKING:
     from components.settings import StackSettings
     from ops.events import Update
-    from ops.pin import PinChange
     from ops.probe import ProbeFigures
     from ops.session import Session
+    from ops.settings_change import SettingsChange
 
     # What is to become of the pin, decided before anything is touched.
-    Decide = Callable[[Session, str, Output], PinChange | None]
+    Decide = Callable[[Session, str, Output], SettingsChange | None]
 
 
 def up(
@@ -80,6 +80,7 @@ def run(
     from ops.releases import records
     from ops.releases.prune import prune_after_update
     from ops.session import open_session
+    from ops.settings_change import written
 
     output, phases = Output(as_json), Phases()
     with phases.measure("setup"):
@@ -90,7 +91,7 @@ def run(
         settings = prepare(session, stack, output, change)
     with (
         phases.measure("update"),
-        pin.written(change, output.progress),
+        written(change, output.progress),
         records.failure_noted(session, stack, output.progress),
     ):
         # Before the update: what changes while it runs must not count as deployed.
@@ -165,7 +166,7 @@ def ensure_setup(output: Output, yes: bool) -> None:
     ensure(output.console(), assume_yes=yes)
 
 
-def lift_pin(session: Session, stack: str, output: Output) -> PinChange | None:
+def lift_pin(session: Session, stack: str, output: Output) -> SettingsChange | None:
     """The change that lifts a pin. Raises OperationError for a stack that is not known."""
     from ops.pin import lift
     from ops.project import require_stack
@@ -177,7 +178,9 @@ def lift_pin(session: Session, stack: str, output: Output) -> PinChange | None:
     return change
 
 
-def prepare(session: Session, stack: str, output: Output, change: PinChange | None = None) -> StackSettings:
+def prepare(
+    session: Session, stack: str, output: Output, change: SettingsChange | None = None
+) -> StackSettings:
     """The stack's settings, after the preflight. Raises OperationError and has touched nothing then."""
     from ops.engine import connect
     from ops.interrupted import mend

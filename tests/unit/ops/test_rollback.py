@@ -12,7 +12,7 @@ import yaml
 from components.settings import BackendSettings, SecretSettings, StackSettings, VolumeSettings, load
 from ops import pin
 from ops.errors import ExitCode, OperationError
-from ops.pin import lift, pin_to, written
+from ops.pin import lift, pin_to
 from ops.preflight.verdicts import judge_pin
 from ops.project import Project, load_settings, split_secrets
 from ops.releases.choice import choose, schema_note
@@ -21,6 +21,7 @@ from ops.releases.entries import Release
 from ops.releases.records import FAILED, NOT_VERIFIED, UNVERIFIED, VERIFIED
 from ops.rollback import lost
 from ops.session import Session
+from ops.settings_change import written
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 IMAGE = f"sha256:{'0' * 64}"

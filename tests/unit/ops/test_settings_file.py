@@ -9,9 +9,10 @@ import yaml
 
 from ops import settings_file
 from ops.errors import OperationError
-from ops.settings_file import BEGIN, END, with_pin, without_pin
+from ops.settings_file import Block, with_block, without_block
 
-KEY = "medianest:pin"
+BLOCK = Block("medianest:pin", "pinned", "by a test")
+BEGIN, END = BLOCK.begin, BLOCK.end
 # Digits that YAML would read as a number, an accent, a quote and a brace: all have to come back as they are.
 PIN: dict[str, Any] = {
     "release": "12345678e901",
@@ -64,28 +65,28 @@ config:  # the settings
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES.keys())
 def test_the_pin_comes_and_goes_and_every_byte_stays(text: str) -> None:
     before = yaml.safe_load(text) or {}
-    pinned = with_pin(text, KEY, PIN)
+    pinned = with_block(text, BLOCK, PIN)
     after = yaml.safe_load(pinned)
-    assert after["config"][KEY] == PIN
-    assert {**after, "config": {**after["config"], KEY: None}} == {
+    assert after["config"][BLOCK.key] == PIN
+    assert {**after, "config": {**after["config"], BLOCK.key: None}} == {
         **before,
-        "config": {**(before.get("config") or {}), KEY: None},
+        "config": {**(before.get("config") or {}), BLOCK.key: None},
     }
-    bare = without_pin(pinned, KEY)
+    bare = without_block(pinned, BLOCK)
     assert bare in (text, f"{text}\n")
     assert text.endswith("\n") or bare.startswith(text)
 
 
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES.keys())
 def test_another_pin_takes_the_place_of_the_first(text: str) -> None:
-    first = with_pin(text, KEY, {**PIN, "release": "000000000000"})
-    again = with_pin(first, KEY, PIN)
-    assert again in (with_pin(text, KEY, PIN), with_pin(f"{text}\n", KEY, PIN))
+    first = with_block(text, BLOCK, {**PIN, "release": "000000000000"})
+    again = with_block(first, BLOCK, PIN)
+    assert again in (with_block(text, BLOCK, PIN), with_block(f"{text}\n", BLOCK, PIN))
     assert again.count(BEGIN) == again.count(END) == 1
 
 
 def test_a_file_without_a_pin_is_left_as_it_is() -> None:
-    assert without_pin(FILES["comments everywhere"], KEY) == FILES["comments everywhere"]
+    assert without_block(FILES["comments everywhere"], BLOCK) == FILES["comments everywhere"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_a_file_without_a_pin_is_left_as_it_is() -> None:
 )
 def test_a_pin_whose_marks_are_lost_goes_too(text: str) -> None:
     """Pulumi's own `config set` writes the file anew, and moves comments as it likes."""
-    bare = yaml.safe_load(without_pin(text, KEY))
+    bare = yaml.safe_load(without_block(text, BLOCK))
     assert bare["config"] == {"a": 1}
     assert ("encryptionsalt" in text) == ("encryptionsalt" in bare)
 
@@ -107,7 +108,7 @@ def test_a_pin_whose_marks_are_lost_goes_too(text: str) -> None:
 @pytest.mark.parametrize("text", ["config: [1]\n", "- 1\n", "config: {a\n", "config: &a {}\nother: *a\n  x"])
 def test_what_cannot_be_understood_is_refused(text: str) -> None:
     with pytest.raises(OperationError):
-        with_pin(text, KEY, PIN)
+        with_block(text, BLOCK, PIN)
 
 
 def test_a_file_is_replaced_in_one_step_with_its_mode_and_through_its_link(tmp_path: Path) -> None:
