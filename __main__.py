@@ -58,4 +58,7 @@ pulumi.export(
 pulumi.export("networks", {"public": networks.public, "data": networks.data})
 pulumi.export("volumes", {"postgres": postgres.volume, "redis": redis.volume, **backend.volumes})
 pulumi.export("owner", stack.owner)
+# Of the last update that went all the way: what a rotation starts from, and who has taken over.
+pulumi.export("generations", {name: settings.generation(name) for name in settings.secret_names()})
+pulumi.export("accounts", {"postgres": postgres.role, "redis": redis.user})
 pulumi.export("pin", {"release": settings.pin.release, "since": settings.pin.since} if settings.pin else None)

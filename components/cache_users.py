@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
+from components.accounts import acl_rules, as_redis_administrator
 from components.engine_exec import ExecError, run_in_container
-
-# One command as the administrator, whose password is read where it lies: $1.
-AS_ADMINISTRATOR = (
-    'IFS= read -r line; { printf "AUTH administrator "; cat "$1"; printf "\\n%s\\n" "$line"; } | redis-cli'
-)
-# All but what administers.
-_PERMISSIONS = "resetkeys resetchannels ~* &* +@all -@admin -@dangerous +info +keys"
 
 
 class _CacheUsersProvider(ResourceProvider):
@@ -64,18 +57,8 @@ class CacheUsers(Resource):
 
 
 def _apply(props: dict[str, Any]) -> None:
-    statement = f"ACL SETUSER {props['user']} reset {rules(props['password'])}"
-    command = ["sh", "-c", AS_ADMINISTRATOR, "sh", props["administrator_file"]]
+    statement = f"ACL SETUSER {props['user']} reset {acl_rules(props['password'])}"
+    command = as_redis_administrator(props["administrator_file"])
     said = run_in_container(props["container"], command, f"{statement}\n")
     if said.split() != ["OK", "OK"]:
         raise ExecError(f"Redis refused user {props['user']}: {said}")
-
-
-def rules(password: str) -> str:
-    """What the backend's user may do, in the words of an ACL."""
-    return f"on {password_hash(password)} {_PERMISSIONS}"
-
-
-def password_hash(password: str) -> str:
-    """A password as an ACL takes it, so that the file and the log never hold the password."""
-    return "#" + hashlib.sha256(password.encode()).hexdigest()

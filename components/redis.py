@@ -5,7 +5,8 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
-from components.cache_users import CacheUsers, password_hash, rules
+from components.accounts import REDIS_ADMINISTRATOR_FILE, acl_rules, password_hash
+from components.cache_users import CacheUsers
 from components.containers import run_workload, volume_labels
 from components.images import Images
 from components.networks import Networks
@@ -17,7 +18,6 @@ from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 
 USER = "999"
 DATA = "/data"
-ADMINISTRATOR_FILE = "administrator_password"
 
 
 class Redis(pulumi.ComponentResource):
@@ -60,7 +60,7 @@ class Redis(pulumi.ComponentResource):
         files = SecretFiles(
             stack,
             "redis",
-            {"users.acl": acl, ADMINISTRATOR_FILE: administrator.current},
+            {"users.acl": acl, REDIS_ADMINISTRATOR_FILE: administrator.current},
             user=USER,
             opts=child,
         )
@@ -101,7 +101,7 @@ class Redis(pulumi.ComponentResource):
         self.users = CacheUsers(
             "redis-users",
             container=self.containers[0].id,
-            administrator_file=f"{DIRECTORY}/{ADMINISTRATOR_FILE}",
+            administrator_file=f"{DIRECTORY}/{REDIS_ADMINISTRATOR_FILE}",
             user=self.user,
             password=secret.current,
             version=secret.version,
@@ -123,5 +123,5 @@ def access_list(user: str, password: str, administrator_password: str) -> str:
         "user default on nopass resetkeys resetchannels -@all +ping\n"
         f"user administrator on {password_hash(administrator_password)} resetkeys resetchannels"
         " -@all +acl +client|list\n"
-        f"user {user} {rules(password)}\n"
+        f"user {user} {acl_rules(password)}\n"
     )

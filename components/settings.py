@@ -282,6 +282,10 @@ class StackSettings(_Settings):
             raise ValueError(f"generations: {', '.join(sorted(unknown))} is no secret of this stack")
         return self
 
+    def secret_names(self) -> list[str]:
+        """Every secret that can be rotated: the backend's own and those of the services."""
+        return sorted({*self.backend.secrets, *self.idle.secrets, *SERVICE_SECRETS})
+
     def generation(self, secret: str) -> int:
         """How often a secret has been made, the first time included."""
         return self.generations.get(secret, 1)

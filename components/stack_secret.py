@@ -17,10 +17,8 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from components.accounts import SLOTS, other_slot
 from components.settings import SecretSettings
-
-# Two accounts take turns where a service checks a password: the new value is good before the old one goes.
-SLOTS = ("a", "b")
 
 
 class _StackSecretProvider(ResourceProvider):
@@ -40,7 +38,7 @@ class _StackSecretProvider(ResourceProvider):
         return DiffResult(changes=rotated or (given is not None and given != olds["current"]))
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult(outs=_made(news, previous=olds["current"], slot=SLOTS[olds["slot"] == SLOTS[0]]))
+        return UpdateResult(outs=_made(news, previous=olds["current"], slot=other_slot(olds["slot"])))
 
 
 def _made(props: dict[str, Any], previous: str, slot: str) -> dict[str, Any]:

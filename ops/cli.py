@@ -14,6 +14,7 @@ from ops.logs import logs
 from ops.releases.command import releases
 from ops.rollback import rollback
 from ops.run_tests import run_tests
+from ops.secrets.command import app as secrets
 from ops.setup.command import setup
 from ops.soak import soak
 from ops.status import status
@@ -53,3 +54,4 @@ for name, command, panel in (
     ("test", run_tests, "This project"),
 ):
     app.command(name, rich_help_panel=panel)(command)
+app.add_typer(secrets, name="secrets", rich_help_panel="Stacks")

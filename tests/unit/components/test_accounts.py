@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import base64
 
-from components.database_roles import owner_role, role_statements, scram_verifier
+from components.accounts import (
+    former_account,
+    owner_role,
+    retirement_statements,
+    role_statements,
+    scram_verifier,
+)
 
 
 def test_a_verifier_is_that_of_the_standard() -> None:
@@ -28,3 +34,14 @@ def test_what_a_backend_makes_belongs_to_the_owner() -> None:
 
 def test_the_administrator_keeps_no_password() -> None:
     assert 'ALTER ROLE "medianest" PASSWORD NULL;' in role_statements("medianest", "x", "y", "v")
+
+
+def test_accounts_take_turns() -> None:
+    assert former_account("medianest_a") == "medianest_b"
+    assert former_account("backend_b") == "backend_a"
+
+
+def test_a_role_is_retired_only_when_nobody_uses_it() -> None:
+    lines = retirement_statements("medianest_a").splitlines()
+    assert "count(*) FROM pg_stat_activity WHERE usename = 'medianest_a') = 0" in lines[1]
+    assert 'ALTER ROLE "medianest_a" NOLOGIN PASSWORD NULL' in lines[1]

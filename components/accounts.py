@@ -1,0 +1,117 @@
+"""The accounts that backends log in to Postgres and Redis with: two of each, which take turns.
+
+Free of Pulumi, since the command line retires the former one when nobody uses it any more.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+# A password that is new belongs to the account of the other slot: both work until the former one is retired.
+SLOTS = ("a", "b")
+SCRAM_ITERATIONS = 4096
+# Where Redis' container has the password of the one who may set users up.
+REDIS_ADMINISTRATOR_FILE = "administrator_password"
+# One command, read as a line, as the administrator, whose password is read where it lies: $1.
+_AS_ADMINISTRATOR = (
+    'IFS= read -r line; { printf "AUTH administrator "; cat "$1"; printf "\\n%s\\n" "$line"; } | redis-cli'
+)
+# All but what administers.
+_ACL_PERMISSIONS = "resetkeys resetchannels ~* &* +@all -@admin -@dangerous +info +keys"
+
+
+def other_slot(slot: str) -> str:
+    """The slot whose turn is next."""
+    return SLOTS[slot == SLOTS[0]]
+
+
+def former_account(account: str) -> str:
+    """The account that an account has taken over from: medianest_b of medianest_a."""
+    return account[:-1] + other_slot(account[-1])
+
+
+def psql(administrator: str, database: str) -> list[str]:
+    """The command that takes statements, over the server's own socket, where it asks for no password."""
+    options = [
+        "--no-psqlrc",
+        "--quiet",
+        "--tuples-only",
+        "--no-align",
+        "--set=ON_ERROR_STOP=1",
+        "--no-password",
+    ]
+    return ["psql", *options, f"--username={administrator}", f"--dbname={database}"]
+
+
+def owner_role(administrator: str) -> str:
+    """The role that everything in the database belongs to."""
+    return f"{administrator}_owner"
+
+
+def role_statements(administrator: str, database: str, role: str, verifier: str) -> str:
+    """What psql has to do, all of it or nothing, as often as one likes."""
+    owner = owner_role(administrator)
+
+    def create(name: str, options: str) -> str:
+        # Names are those of the settings, which take no quotes.
+        exists = f"SELECT FROM pg_roles WHERE rolname = '{name}'"
+        return f"SELECT 'CREATE ROLE \"{name}\" {options}' WHERE NOT EXISTS ({exists}) \\gexec"
+
+    lines = [
+        "BEGIN;",
+        # One at a time; another run that is under way goes first.
+        "SELECT pg_advisory_xact_lock(hashtext('medianest roles')) \\g /dev/null",
+        create(owner, "NOLOGIN"),
+        create(role, "NOLOGIN"),
+        f'ALTER DATABASE "{database}" OWNER TO "{owner}";',
+        f'ALTER SCHEMA public OWNER TO "{owner}";',
+        f'GRANT "{owner}" TO "{role}";',
+        f"ALTER ROLE \"{role}\" SET role TO '{owner}';",
+        f"ALTER ROLE \"{role}\" LOGIN PASSWORD '{verifier}';",
+        f'ALTER ROLE "{administrator}" PASSWORD NULL;',
+        "COMMIT;",
+        "\\q",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def scram_verifier(password: str, salt: bytes) -> str:
+    """What Postgres keeps of a password, so that the password itself is in none of its logs.
+
+    Source: RFC 5803, and https://www.postgresql.org/docs/current/catalog-pg-authid.html
+    """
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ITERATIONS)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    first, second, third = (base64.b64encode(part).decode() for part in (salt, stored, server))
+    return f"SCRAM-SHA-256${SCRAM_ITERATIONS}:{first}${second}:{third}"
+
+
+def retirement_statements(role: str) -> str:
+    """Takes a role out of use, unless somebody is connected with it: then psql says how many."""
+    usable = f"FROM pg_roles WHERE rolname = '{role}' AND rolcanlogin"
+    used = f"(SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}')"  # noqa: S608
+    retire = f'ALTER ROLE "{role}" NOLOGIN PASSWORD NULL'
+    lines = [
+        f"SELECT {used} {usable};",
+        f"SELECT '{retire}' {usable} AND {used} = 0 \\gexec",
+        "\\q",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_redis_administrator(password_file: str) -> list[str]:
+    """The command that takes one line for Redis. Its first answer is that to logging in."""
+    return ["sh", "-c", _AS_ADMINISTRATOR, "sh", password_file]
+
+
+def acl_rules(password: str) -> str:
+    """What the backend's user may do, in the words of an ACL."""
+    return f"on {password_hash(password)} {_ACL_PERMISSIONS}"
+
+
+def password_hash(password: str) -> str:
+    """A password as an ACL takes it, so that the file and the log never hold the password."""
+    return "#" + hashlib.sha256(password.encode()).hexdigest()
