@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from ops.traffic import Traffic
 
 if TYPE_CHECKING:
-    from components.settings import WatchSettings
+    from components.settings import StackSettings, WatchSettings
+    from ops.session import Session
+
+# Before the update: what the release before is known by.
+BEFORE_SECONDS = 60.0
 
 # Nobody came before and nobody has come since: there will be nothing to judge by.
 IDLE_SECONDS = 3.0
@@ -26,6 +31,9 @@ class WatchVerdict:
     after: Traffic
     problem: str = ""
     judged: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
 
     def __str__(self) -> str:
         if not self.judged:
@@ -54,13 +62,44 @@ def watch(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> WatchVerdict:
-    """Look once a second until the time is over, or until it is clear that the release is bad."""
-    began = clock()
+    """Look once a second until the time is over, or until it is clear that the release is bad.
+
+    `clock` counts the seconds since the switch.
+    """
     while True:
         after = traffic_since_the_switch()
         problem = judge(before, after, limits)
-        watched = clock() - began
+        watched = clock()
         idle = not before.requests and not after.requests and watched >= IDLE_SECONDS
         if problem or idle or watched >= limits.seconds:
             return WatchVerdict(before, after, problem, judged=after.requests >= limits.requests)
         sleep(min(PAUSE_SECONDS, limits.seconds - watched))
+
+
+def watch_release(
+    session: Session,
+    settings: StackSettings,
+    outputs: Mapping[str, Any],
+    began: float,
+    switched: float,
+) -> WatchVerdict:
+    """Watch what `outputs` tell of, by the gateway's log; times in seconds since the epoch.
+
+    `began` is when the update did, and `switched` when it had ended. Raises OperationError.
+    """
+    from ops.engine import connect
+    from ops.traffic import read_traffic
+
+    api, health = connect(session.environment), settings.backend.health
+    gateways, probes = outputs["containers"]["gateway"], {health.live, health.ready, health.report}
+    try:
+        return watch(
+            read_traffic(api, gateways, began - BEFORE_SECONDS, began, probes),
+            settings.deploy.watch,
+            lambda: read_traffic(api, gateways, switched, time.time(), probes),
+            # What has passed since the switch, verification included, has been watched too.
+            clock=lambda: time.time() - switched,
+            sleep=time.sleep,
+        )
+    finally:
+        api.close()

@@ -68,13 +68,38 @@ def run(
     verify: bool | None,
     fast: bool,
     probe: bool = True,
+    watch: bool = True,
     yes: bool,
     as_json: bool,
     decide: Decide | None = None,
 ) -> None:
-    """What `up` does, and `rollback` with a pin that `decide` gives: preflight, update, verification.
+    """What `up` does, and other commands with a change of the settings that `decide` gives.
 
-    A change of the pin is taken back when the update fails. Raises OperationError.
+    Raises OperationError.
+    """
+    output, phases = Output(as_json), Phases()
+    with phases.measure("setup"):
+        ensure_setup(output, yes)
+    update, report = carry_out(stack, output, phases, verify, fast, probe, watch, decide)
+    report["phases"] = {**phases.seconds, "total": round(phases.total, 2)}
+    output.document(report)
+    if not as_json:
+        summarize(output, stack, update, report, phases)
+
+
+def carry_out(
+    stack: str,
+    output: Output,
+    phases: Phases,
+    verify: bool | None,
+    fast: bool,
+    probe: bool,
+    watch: bool,
+    decide: Decide | None,
+) -> tuple[Update, dict[str, Any]]:
+    """Preflight, update, verification, and a watch over a new release that has taken over from another.
+
+    The settings are as they were when the update fails. Returns the update, and the report on it.
     """
     from ops import pin, unchanged
     from ops.releases import records
@@ -82,13 +107,12 @@ def run(
     from ops.session import open_session
     from ops.settings_change import written
 
-    output, phases = Output(as_json), Phases()
-    with phases.measure("setup"):
-        ensure_setup(output, yes)
-        session = open_session()
+    session = open_session()
     with phases.measure("preflight"):
         change = decide(session, stack, output) if decide else None
         settings = prepare(session, stack, output, change)
+        former = session.state(stack)
+    began = time.time()
     with (
         phases.measure("update"),
         written(change, output.progress),
@@ -100,6 +124,7 @@ def run(
         if update is None:
             with probing(session, stack, settings, output, probe) as probed:
                 update = deploy(session, stack, output, change.title if change else "")
+    switched = time.time()
     if settings.pin:
         pin.follow(session, stack, settings.pin)
     report = {"stack": stack, **describe_outputs(update.outputs), "changes": update.changes}
@@ -127,16 +152,57 @@ def run(
             )
     elif update.changed:
         records.remember_deployed(session, stack, output.progress)
+    took_over = former and former.outputs.get("release") not in (None, update.outputs.get("release"))
+    if watch and took_over and settings.deploy.watch.seconds:
+        from ops.release_watch import watch_release
+
+        with phases.measure("watch"):
+            seen = watch_release(session, settings, update.outputs, began, switched)
+        output.progress(f"Watched the new release: {seen}")
+        report["watch"] = seen.as_json()
+        if seen.problem:
+            records.remember(session, stack, records.NOT_VERIFIED, seen.problem, output.progress)
+            go_back_from(stack, str(update.outputs["release"]), seen.problem, output, phases, report)
     unchanged.remember(session, stack, inputs)
     if update.changed:
         report["pruned"] = prune_after_update(session, stack, settings, output.progress).as_json()
     # What nobody reads is not measured: an unchanged `up` is to be quick.
-    if as_json or update.changed:
+    if output.as_json or update.changed:
         report.update(measure(session, stack, update))
-    report["phases"] = {**phases.seconds, "total": round(phases.total, 2)}
-    output.document(report)
-    if not as_json:
-        summarize(output, stack, update, report, phases)
+    return update, report
+
+
+def go_back_from(
+    stack: str, release: str, problem: str, output: Output, phases: Phases, report: dict[str, Any]
+) -> None:
+    """Roll back from a release that has turned out to be bad. Raises OperationError in any case."""
+    from ops.rollback import go_back
+
+    said = f"release {release} is worse than the one before: {problem}"
+    output.progress(f"{said[0].upper()}{said[1:]}. Going back.")
+    try:
+        with phases.measure("rollback"):
+            update, back = carry_out(
+                stack,
+                output,
+                Phases(),
+                verify=False,
+                fast=False,
+                probe=True,
+                watch=False,
+                decide=lambda session, stack, output: go_back(session, stack, None, output),
+            )
+    except OperationError as error:
+        raise OperationError(
+            f"{said}. It could not be rolled back: {error.message}",
+            error.hint,
+            details={**report, "phases": phases.seconds},
+        ) from error
+    raise OperationError(
+        f"{said}. Stack {stack} is back at release {update.outputs['release']}, and pinned to it",
+        f"Mend it, then: ./medianest up {stack} --unpin",
+        details={**report, "rollback": back, "phases": phases.seconds},
+    )
 
 
 class Phases:
