@@ -1,0 +1,82 @@
+"""A connection to Postgres that knows whether it may be used, and that can be given up at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+
+# A connection that was idle for longer is asked whether it works. Asking costs a round trip, which
+# a busy backend need not pay: its connections are rarely idle for so long. Seconds.
+TRUSTED_FOR = 1.0
+_CHECK_SECONDS = 1.0
+_CANCEL_SECONDS = 1.0
+
+
+class PooledConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
+    """In autocommit, so that a single statement is one round trip."""
+
+    used_at = 0.0
+    _given_up = False
+
+    def was_lost(self, error: psycopg.OperationalError) -> bool:
+        """Whether a statement failed because Postgres went away, not because it was slow."""
+        stopped = isinstance(error, psycopg.errors.AdminShutdown | psycopg.errors.CrashShutdown)
+        return (self.closed or stopped) and not self._given_up
+
+    async def works(self) -> bool:
+        """Whether it can be used. Asks Postgres only when there is reason to.
+
+        Nothing arrives on an idle connection until it breaks (or Postgres has something to tell, which
+        the question takes in), so that a look at the socket finds a restart of Postgres without a
+        round trip. The question finds what leaves no trace on the socket: a lost network.
+        """
+        if self.closed:
+            return False
+        if time.monotonic() - self.used_at < TRUSTED_FOR and not self._readable():
+            return True
+        try:
+            with self.given_up_after(_CHECK_SECONDS):
+                await self.execute("")
+        except psycopg.Error:
+            return False
+        return not self.closed
+
+    async def cancel_safe(self, *, timeout: float = _CANCEL_SECONDS) -> None:
+        """Ask Postgres to give up what it does for this connection. psycopg does so for a task that is
+        cancelled, and would wait for five seconds where the network hangs."""
+        await super().cancel_safe(timeout=min(timeout, _CANCEL_SECONDS))
+
+    @contextlib.contextmanager
+    def given_up_after(self, seconds: float) -> Iterator[None]:
+        """Break the connection if the block takes longer: what waits for an answer fails at once.
+
+        Cancelling would not do: psycopg then asks Postgres to give the statement up, and waits for it,
+        which is useless when the network or Postgres hangs.
+        """
+        handle = asyncio.get_running_loop().call_later(seconds, self._break)
+        try:
+            yield
+        finally:
+            handle.cancel()
+            self.used_at = time.monotonic()
+
+    def _readable(self) -> bool:
+        poll = select.poll()
+        poll.register(self.pgconn.socket, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def _break(self) -> None:
+        if self.closed:
+            return
+        self._given_up = True
+        # Only the socket: libpq still owns the connection, and finds it ended.
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.pgconn.socket)) as doubled:
+            doubled.shutdown(socket.SHUT_RDWR)
