@@ -208,7 +208,8 @@ class RedisPipeline:
 
     async def _round_trip(self, commands: Sequence[Command], deadline: float) -> list[Reply]:
         async with asyncio.timeout_at(deadline):
-            connection = await self._pool.get_connection()
+            get = cast("Callable[[], Awaitable[AbstractConnection]]", self._pool.get_connection)
+            connection = await get()
         try:
             async with asyncio.timeout_at(deadline):
                 await connection.send_packed_command(connection.pack_commands(commands), check_health=False)

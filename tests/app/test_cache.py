@@ -178,7 +178,7 @@ async def test_a_slow_reader_of_another_process_does_not_either(
 async def test_who_reads_after_a_change_does_not_get_what_was_loaded_before_it(
     redis_link: Link, key: str
 ) -> None:
-    cache = Cache(redis_link.url, sleep=lambda _: asyncio.Event().wait())  # type: ignore[arg-type]
+    cache = Cache(redis_link.url)
     await redis_link.cut()
     await cache.read(key, 60, Loader(b""))
     finish = asyncio.Event()
@@ -480,8 +480,8 @@ async def test_counters_lose_nothing_when_many_count_at_once(cache: Cache, key: 
 
 async def test_a_key_of_half_a_character_harms_nobody(cache: Cache, key: str) -> None:
     odd = f"{key}\ud800"
-    found = await asyncio.gather(cache.read(odd, 60, Loader(b"odd")), cache.read(key, 60, Loader(b"even")))
-    assert found == [Cached(b"odd", Source.MISS), Cached(b"even", Source.MISS)]
+    reads = [cache.read(odd, 60, Loader(b"odd")), cache.read(key, 60, Loader(b"even"))]
+    assert await asyncio.gather(*reads) == [Cached(b"odd", Source.MISS), Cached(b"even", Source.MISS)]
     assert await cache.count([f"{odd}:count"], 60) == [1]
 
 

@@ -67,7 +67,7 @@ async def test_what_was_forgotten_is_joined_by_nobody() -> None:
     third = asyncio.create_task(flights.run("key", Work("never begun")))
     await asyncio.sleep(0)
     new.may_finish.set()
-    assert await asyncio.gather(second, third) == ["new", "new"]
+    assert [await second, await third] == ["new", "new"]
 
 
 async def test_closing_cancels_what_is_under_way() -> None:
