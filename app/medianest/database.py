@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakSet
 
 import psycopg
@@ -22,7 +22,7 @@ from medianest.secrets_validator import looks_like_placeholder
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 Row = tuple[Any, ...]
 Parameters = Sequence[Any]
-T = TypeVar("T")
+Cursor = psycopg.AsyncCursor[Row]
 
 # Postgres ends a statement that takes longer. It is given a little more time to say so.
 STATEMENT_SECONDS = 5
@@ -142,19 +142,13 @@ class Database:
 
     async def fetch_one(self, query: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a read, or None. One round trip. Raises DatabaseUnavailableError."""
-
-        async def read(connection: Connection) -> Row | None:
-            return await (await connection.execute(query.encode(), parameters)).fetchone()
-
-        return await self._read(read)
+        cursor = await self._execute(query, parameters, repeat=True)
+        return await cursor.fetchone()
 
     async def fetch_all(self, query: str, parameters: Parameters = ()) -> list[Row]:
         """The rows of a read. One round trip. Raises DatabaseUnavailableError."""
-
-        async def read(connection: Connection) -> list[Row]:
-            return await (await connection.execute(query.encode(), parameters)).fetchall()
-
-        return await self._read(read)
+        cursor = await self._execute(query, parameters, repeat=True)
+        return await cursor.fetchall()
 
     async def write_one(self, query: str, parameters: Parameters = ()) -> Row | None:
         """Carry out one statement, which is a transaction of its own. One round trip, never repeated.
@@ -162,17 +156,21 @@ class Database:
         Returns the first row that it returns, or None. Raises DatabaseUnavailableError: the statement
         may have been carried out or not.
         """
-        with self._translated():
-            async with self._use(self._statement_seconds + _GRACE_SECONDS) as connection:
-                cursor = await connection.execute(query.encode(), parameters)
-                return await cursor.fetchone() if cursor.description else None
+        cursor = await self._execute(query, parameters, repeat=False)
+        return await cursor.fetchone() if cursor.description else None
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection in a transaction, which commits at the end. Raises DatabaseUnavailableError."""
-        with self._translated():
-            async with self._use(TRANSACTION_SECONDS) as connection, connection.transaction():
-                yield connection
+        try:
+            connection = await self._take(TRANSACTION_SECONDS)
+            try:
+                async with connection.transaction():
+                    yield connection
+            finally:
+                await self._put_back(connection)
+        except psycopg.OperationalError as error:
+            raise self._counted(error) from error
 
     @contextlib.asynccontextmanager
     async def single(self) -> AsyncIterator[Connection]:
@@ -188,60 +186,55 @@ class Database:
         """Raises DatabaseUnavailableError."""
         await self.fetch_one("SELECT 1")
 
-    async def _read(self, read: Callable[[Connection], Awaitable[T]]) -> T:
-        seconds = self._statement_seconds + _GRACE_SECONDS
-        with self._translated():
-            async with self._use(seconds) as connection:
-                try:
-                    return await read(connection)
-                except psycopg.OperationalError as error:
-                    if not connection.was_lost(error):
-                        raise
-            async with self._use(seconds) as connection:
-                return await read(connection)
-
-    @contextlib.asynccontextmanager
-    async def _use(self, seconds: float) -> AsyncIterator[PooledConnection]:
-        connection = await self._take()
+    async def _execute(self, query: str, parameters: Parameters, *, repeat: bool) -> Cursor:
+        """The cursor holds the whole result; its connection is back in the pool."""
         try:
-            with connection.given_up_after(seconds):
-                yield connection
-        finally:
-            await self._pool.putconn(connection)
+            connection = await self._take(self._statement_seconds + _GRACE_SECONDS)
+            try:
+                return await connection.execute(query.encode(), parameters)
+            except psycopg.OperationalError as error:
+                if not (repeat and connection.was_lost(error)):
+                    raise
+            finally:
+                await self._put_back(connection)
+        except psycopg.OperationalError as error:
+            raise self._counted(error) from error
+        return await self._execute(query, parameters, repeat=False)
 
-    async def _take(self) -> PooledConnection:
+    async def _take(self, seconds: float) -> PooledConnection:
+        """A connection that works, to be used for up to `seconds`."""
         # In place of the pool's own check, which pauses for a second between one broken connection
         # and the next: after a restart of Postgres all of them are.
         deadline = time.monotonic() + self._patience
         while True:
             connection = await self._pool.getconn(timeout=max(0.0, deadline - time.monotonic()))
             try:
-                usable = await connection.works()
+                if connection.trusted() or await connection.works():
+                    connection.give_up_after(seconds)
+                    return connection
             except BaseException:
-                await self._pool.putconn(connection)
+                await self._put_back(connection)
                 raise
-            if usable:
-                return connection
             await connection.close()
-            await self._pool.putconn(connection)
+            await self._put_back(connection)
+
+    async def _put_back(self, connection: PooledConnection) -> None:
+        connection.rest()
+        await self._pool.putconn(connection)
 
     async def _configure(self, connection: PooledConnection) -> None:
         self._created += 1
         self._connections.add(connection)
-        connection.used_at = time.monotonic()
+        connection.rest()
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (PoolTimeout, TooManyRequests) as error:
-            self._exhausted += 1
-            busy = self.figures().active >= self._largest
-            kind = DatabaseBusyError if busy else DatabaseUnavailableError
-            raise kind(type(error).__name__) from error
-        except psycopg.OperationalError as error:
+    def _counted(self, error: psycopg.OperationalError) -> DatabaseUnavailableError:
+        if not isinstance(error, PoolTimeout | TooManyRequests):
             self._errors += 1
-            raise DatabaseUnavailableError(type(error).__name__) from error
+            return DatabaseUnavailableError(type(error).__name__)
+        self._exhausted += 1
+        busy = self.figures().active >= self._largest
+        kind = DatabaseBusyError if busy else DatabaseUnavailableError
+        return kind(type(error).__name__)
 
     async def _report(self) -> None:
         while True:

@@ -8,7 +8,6 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -23,7 +22,8 @@ _CANCEL_SECONDS = 1.0
 class PooledConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     """In autocommit, so that a single statement is one round trip."""
 
-    used_at = 0.0
+    _used_at = 0.0
+    _giving_up: asyncio.TimerHandle | None = None
     _given_up = False
 
     def was_lost(self, error: psycopg.OperationalError) -> bool:
@@ -31,42 +31,44 @@ class PooledConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
         stopped = isinstance(error, psycopg.errors.AdminShutdown | psycopg.errors.CrashShutdown)
         return (self.closed or stopped) and not self._given_up
 
-    async def works(self) -> bool:
-        """Whether it can be used. Asks Postgres only when there is reason to.
+    def trusted(self) -> bool:
+        """Whether it may be used unasked: used a moment ago, and nothing has arrived on it since.
 
-        Nothing arrives on an idle connection until it breaks (or Postgres has something to tell, which
-        the question takes in), so that a look at the socket finds a restart of Postgres without a
-        round trip. The question finds what leaves no trace on the socket: a lost network.
+        Nothing arrives on an idle connection until it breaks, or Postgres has something to tell. So a
+        look at the socket finds a restart of Postgres, without a round trip.
         """
-        if self.closed:
-            return False
-        if time.monotonic() - self.used_at < TRUSTED_FOR and not self._readable():
-            return True
+        return time.monotonic() - self._used_at < TRUSTED_FOR and not self.closed and not self._readable()
+
+    async def works(self) -> bool:
+        """Ask Postgres, which also finds what leaves no trace on the socket: a lost network."""
+        self.give_up_after(_CHECK_SECONDS)
         try:
-            with self.given_up_after(_CHECK_SECONDS):
-                await self.execute("")
+            await self.execute("")
         except psycopg.Error:
             return False
-        return not self.closed
+        finally:
+            self.rest()
+        return True
 
     async def cancel_safe(self, *, timeout: float = _CANCEL_SECONDS) -> None:
         """Ask Postgres to give up what it does for this connection. psycopg does so for a task that is
         cancelled, and would wait for five seconds where the network hangs."""
         await super().cancel_safe(timeout=min(timeout, _CANCEL_SECONDS))
 
-    @contextlib.contextmanager
-    def given_up_after(self, seconds: float) -> Iterator[None]:
-        """Break the connection if the block takes longer: what waits for an answer fails at once.
+    def give_up_after(self, seconds: float) -> None:
+        """Break the connection unless it rests by then: what waits for an answer fails at once.
 
         Cancelling would not do: psycopg then asks Postgres to give the statement up, and waits for it,
         which is useless when the network or Postgres hangs.
         """
-        handle = asyncio.get_running_loop().call_later(seconds, self._break)
-        try:
-            yield
-        finally:
-            handle.cancel()
-            self.used_at = time.monotonic()
+        self._giving_up = asyncio.get_running_loop().call_later(seconds, self._break)
+
+    def rest(self) -> None:
+        """It has done its work for now."""
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+        self._used_at = time.monotonic()
 
     def _readable(self) -> bool:
         poll = select.poll()

@@ -105,13 +105,19 @@ async def test_an_error_nobody_expected_does_not_end_the_way_back() -> None:
 
 
 async def test_closing_gives_up() -> None:
-    service = Service(float("inf"))
-    reconnection = Reconnection("redis", service.reach)
+    tasks = asyncio.all_tasks()
+    service, time = Service(float("inf")), Time()
+    reconnection = Reconnection("redis", service.reach, sleep=time.sleep, clock=time.clock)
     await reconnection.close()
     reconnection.lost(TimeoutError())
-    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        while service.asked < 3:
+            await asyncio.sleep(0)
     await reconnection.close()
-    assert asyncio.all_tasks() == {asyncio.current_task()} or service.asked == 1
+    asked = service.asked
+    await asyncio.sleep(0.01)
+    assert service.asked == asked
+    assert asyncio.all_tasks() == tasks
 
 
 @pytest.mark.parametrize("failures", [0, 2])
