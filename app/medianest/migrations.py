@@ -20,6 +20,13 @@ DIRECTORY = Path(__file__).parent / "migrations"
 _FILE_NAME = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
 # Any number will do, as long as nothing else in this database locks it.
 _LOCK = 0x6D656469616E6573
+# Whoever waits for a lock on a table keeps everybody waiting who comes after: the release that is
+# still serving would stall. So a migration waits for less time than a request has patience.
+TABLE_LOCK_SECONDS = 1.0
+_ENDS_TRANSACTION = re.compile(
+    r"^\s*(BEGIN|START\s+TRANSACTION|COMMIT|ROLLBACK|ABORT)(\s+(WORK|TRANSACTION))?\s*;",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 class MigrationError(Exception):
@@ -40,7 +47,11 @@ class Migration:
 
 
 def load(directory: Path = DIRECTORY) -> list[Migration]:
-    """The migrations in their order. Raises MigrationError for a wrong or doubled file name."""
+    """The migrations in their order.
+
+    Raises MigrationError for a wrong or doubled file name, and for one that begins or ends
+    transactions itself: failing later, it would leave half of itself behind.
+    """
     migrations: list[Migration] = []
     for path in sorted(directory.glob("*.sql")):
         match = _FILE_NAME.match(path.name)
@@ -48,7 +59,10 @@ def load(directory: Path = DIRECTORY) -> list[Migration]:
             raise MigrationError(f"migration {path.name} must be named like 0001_what_it_does.sql")
         if migrations and migrations[-1].version == int(match[1]):
             raise MigrationError(f"two migrations have the number {match[1]}: renumber the newer one")
-        migrations.append(Migration(int(match[1]), match[2], path.read_text(encoding="utf-8")))
+        sql = path.read_text(encoding="utf-8")
+        if _ENDS_TRANSACTION.search(sql):
+            raise MigrationError(f"migration {match[1]} must leave transactions alone: it runs in one")
+        migrations.append(Migration(int(match[1]), match[2], sql))
     return migrations
 
 
@@ -72,16 +86,26 @@ def pending(migrations: Sequence[Migration], applied: Mapping[int, str]) -> list
     return todo
 
 
-async def apply(connection: Connection, migrations: Sequence[Migration], lock_seconds: int = 10) -> list[int]:
+async def apply(
+    connection: Connection,
+    migrations: Sequence[Migration],
+    *,
+    turn_seconds: float = 10.0,
+    table_lock_seconds: float = TABLE_LOCK_SECONDS,
+) -> list[int]:
     """Bring the schema up to date. Safe when several replicas start at once: one works, others wait.
 
     `connection` must be in autocommit and must be closed afterwards, which also frees the lock.
     Returns the versions applied. Raises MigrationError, and psycopg.Error: LockNotAvailable after
-    `lock_seconds` of waiting for another replica or for a lock on a table.
+    `turn_seconds` of waiting for another replica, or `table_lock_seconds` for a lock on a table that
+    somebody uses. Whatever fails leaves the schema as it was; trying again later is safe.
     """
     log = structlog.get_logger(component="migrations")
-    await connection.execute(f"SET lock_timeout = '{lock_seconds}s'")
+    # A replica whose network is lost in the midst must not keep the others waiting for hours.
+    await _set(connection, "idle_session_timeout", 60)
+    await _set(connection, "lock_timeout", turn_seconds)
     await connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+    await _set(connection, "lock_timeout", table_lock_seconds)
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations (version int PRIMARY KEY, name text NOT NULL,"
         " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
@@ -97,3 +121,7 @@ async def apply(connection: Connection, migrations: Sequence[Migration], lock_se
             )
         log.info("Migration applied", version=migration.version, name=migration.name)
     return [migration.version for migration in todo]
+
+
+async def _set(connection: Connection, setting: str, seconds: float) -> None:
+    await connection.execute("SELECT set_config(%s, %s, false)", [setting, f"{round(seconds * 1000)}ms"])

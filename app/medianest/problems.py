@@ -114,8 +114,10 @@ async def _token(request: Request, error: Exception) -> JSONResponse:
     return problem(request.scope, 401, str(error), {"WWW-Authenticate": challenge})
 
 
-async def _database(request: Request, _error: Exception) -> JSONResponse:
-    return problem(request.scope, 503, "The database is not available", {"Retry-After": "1"})
+async def _database(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DatabaseUnavailableError)
+    after = {"Retry-After": str(error.retry_after)}
+    return problem(request.scope, 503, "The database is not available", after)
 
 
 async def _busy(request: Request, _error: Exception) -> JSONResponse:

@@ -38,15 +38,13 @@ class Users:
     async def credentials(self, username: str) -> Credentials | None:
         """By name; None when there is no such user, or one that is disabled."""
         query = "SELECT id, password_hash FROM users WHERE username = %s AND disabled_at IS NULL"
-        async with self._database.connection() as connection:
-            row = await (await connection.execute(query, [username])).fetchone()
+        row = await self._database.fetch_one(query, [username])
         return Credentials(*row) if row else None
 
     async def profile(self, user_id: UUID) -> Profile | None:
         """By id, or None."""
         query = "SELECT id, username, display_name FROM users WHERE id = %s"
-        async with self._database.connection() as connection:
-            row = await (await connection.execute(query, [user_id])).fetchone()
+        row = await self._database.fetch_one(query, [user_id])
         return Profile(*row) if row else None
 
     async def rename(self, user_id: UUID, display_name: str) -> Profile | None:
@@ -55,8 +53,7 @@ class Users:
             "UPDATE users SET display_name = %s, updated_at = now() WHERE id = %s"
             " RETURNING id, username, display_name"
         )
-        async with self._database.connection() as connection:
-            row = await (await connection.execute(query, [display_name, user_id])).fetchone()
+        row = await self._database.write_one(query, [display_name, user_id])
         return Profile(*row) if row else None
 
     async def disable(self, username: str) -> bool:
@@ -84,8 +81,7 @@ class Users:
             " SET password_hash = excluded.password_hash, updated_at = now()"
         )
         hashed = await passwords.hash(password)
-        async with self._database.connection() as connection:
-            await connection.execute(query, [username, username, hashed])
+        await self._database.write_one(query, [username, username, hashed])
         return True
 
     async def _set_disabled(self, username: str, *, disabled: bool) -> bool:

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -52,6 +53,20 @@ def test_files_are_read_in_their_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "sql", ["BEGIN;\nCREATE TABLE a (id int);\nCOMMIT;", "SELECT 1;\n rollback ;", "START TRANSACTION;"]
+)
+def test_a_migration_that_handles_transactions_itself_is_refused(tmp_path: Path, sql: str) -> None:
+    (tmp_path / "0001_first.sql").write_text(sql)
+    with pytest.raises(MigrationError, match="migration 0001 must leave transactions alone"):
+        load(tmp_path)
+
+
+def test_a_function_body_may_begin_and_end(tmp_path: Path) -> None:
+    (tmp_path / "0001_first.sql").write_text("DO $$\nBEGIN\n  PERFORM 1;\nEND;\n$$;\n-- commits nothing\n")
+    assert len(load(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
     ("names", "message"),
     [
         (["1_first.sql"], "1_first.sql must be named like 0001_what_it_does.sql"),
@@ -93,5 +108,56 @@ async def test_a_lock_that_is_held_too_long_is_given_up(connection: Connection, 
     await connection.execute("SELECT pg_advisory_lock(%s)", [migrations._LOCK])
     async with Database(database_url).single() as other:
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            await apply(other, [FIRST], lock_seconds=1)
+            await apply(other, [FIRST], turn_seconds=0.5)
     assert await tables(connection) == set()
+
+
+async def test_a_migration_does_not_stall_the_release_that_is_serving(database_url: str) -> None:
+    async with Database(database_url).single() as connection:
+        await apply(connection, [FIRST])
+    database = Database(database_url)
+    await database.open()
+
+    async def requests() -> float:
+        longest, end = 0.0, time.monotonic() + 1.5
+        while time.monotonic() < end:
+            started = time.monotonic()
+            assert await database.fetch_all("SELECT id FROM first") == [(1,)]
+            longest = max(longest, time.monotonic() - started)
+            await asyncio.sleep(0.01)
+        return longest
+
+    async with database.connection() as slow:
+        # A long transaction of the old release: the migration cannot have the table meanwhile.
+        await slow.execute("SELECT id FROM first")
+        serving = asyncio.create_task(requests())
+        async with Database(database_url).single() as other:
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                await apply(other, [FIRST, SECOND], table_lock_seconds=0.3)
+        longest = await serving
+    assert 0.1 < longest < 1
+    async with Database(database_url).single() as other:
+        assert await apply(other, [FIRST, SECOND]) == [2]
+    assert await database.fetch_all("SELECT id FROM first") == [(1,)]
+    await database.close()
+
+
+async def test_a_replica_that_is_killed_in_the_midst_leaves_its_turn_to_the_next(database_url: str) -> None:
+    slow = Migration(1, "slow", "CREATE TABLE first (id int); SELECT pg_sleep(60)")
+
+    async def replica() -> None:
+        async with Database(database_url).single() as connection:
+            await apply(connection, [slow])
+
+    killed = asyncio.create_task(replica())
+    async with Database(database_url).single() as other:
+        query = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()"
+        )
+        async with asyncio.timeout(10):
+            while not await (await other.execute(query)).fetchall():
+                await asyncio.sleep(0.02)
+        with pytest.raises(psycopg.OperationalError):
+            await killed
+        assert await apply(other, [FIRST]) == [1]
