@@ -5,10 +5,11 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from medianest import auth, problems
+from medianest import auth, docs_page, openapi, problems
 from medianest.backend import Backend
 from medianest.body_limit import BodyLimit
 from medianest.request_log import RequestLog
+from medianest.routes import DirectRoutes, RouteTable
 
 LARGEST_BODY = 64 * 1024
 
@@ -24,9 +25,19 @@ def application(backend: Backend) -> ASGIApp:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    routers = [
+        backend.health.routes(auth.identify(backend.tokens)),
+        backend.metrics.routes(),
+        auth.routes(backend.users, backend.passwords, backend.tokens),
+        backend.profiles.routes(backend.tokens),
+    ]
+    for router in routers:
+        app.include_router(router)
+    table = RouteTable(routers)
+    app.state.route_table = table
     problems.install(app)
-    app.include_router(backend.health.routes())
-    app.include_router(auth.routes(backend.users, backend.passwords, backend.tokens))
-    app.include_router(backend.profiles.routes(backend.tokens))
+    openapi.install(app)
+    if backend.settings.docs:
+        docs_page.install(app)
     app.add_middleware(BodyLimit, limit=LARGEST_BODY)
-    return RequestLog(app, backend.lifecycle)
+    return RequestLog(DirectRoutes(app, table), table, backend.lifecycle, backend.request_figures)

@@ -1,16 +1,18 @@
 """Login, and who the bearer of a token is."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from medianest.answers import Json
 from medianest.passwords import Passwords
 from medianest.problems import UnauthenticatedError
+from medianest.routes import direct
 from medianest.settings import USERNAME
 from medianest.tokens import AUDIENCE, ISSUER, InvalidTokenError, TokenService
 from medianest.users import Users
@@ -35,6 +37,15 @@ class LoginAnswer(BaseModel):
     expires_in: int
 
 
+class TestAnswer(BaseModel):
+    """What a token that has been issued and verified says of itself. `expires_in` is in seconds."""
+
+    success: bool
+    issuer: str
+    audience: str
+    expires_in: int
+
+
 def routes(users: Users, passwords: Passwords, tokens: TokenService) -> APIRouter:
     """`/api/auth/…`"""
     router = APIRouter(prefix="/api/auth", tags=["auth"])
@@ -50,13 +61,13 @@ def routes(users: Users, passwords: Passwords, tokens: TokenService) -> APIRoute
         answer = LoginAnswer(access_token=token.value, expires_in=token.expires_in)
         return JSONResponse(answer.model_dump(), headers={"Cache-Control": "no-store"})
 
-    @router.post("/test-jwt")
-    async def test_jwt() -> dict[str, object]:
+    @direct(router, "POST", "/test-jwt", response_model=TestAnswer)
+    async def issue_and_verify(_: Request) -> Response:
         """Issues a token, verifies it, and keeps it to itself."""
         token = tokens.issue("test-jwt")
         claims = tokens.verify(token.value)
         lifetime = int((claims.expires_at - claims.issued_at).total_seconds())
-        return {"success": True, "issuer": ISSUER, "audience": AUDIENCE, "expires_in": lifetime}
+        return Json({"success": True, "issuer": ISSUER, "audience": AUDIENCE, "expires_in": lifetime})
 
     return router
 
@@ -65,12 +76,26 @@ def authenticated(tokens: TokenService) -> Callable[[Bearer], UUID]:
     """A dependency of routes: the id of the user that the request's token was issued to."""
 
     def user_id(bearer: Bearer) -> UUID:
-        if bearer is None:
-            raise UnauthenticatedError("A bearer token is needed")
-        claims = tokens.verify(bearer.credentials)
-        try:
-            return UUID(claims.subject)
-        except ValueError:
-            raise InvalidTokenError from None
+        return _user_id(tokens, None if bearer is None else bearer.credentials)
 
     return user_id
+
+
+def identify(tokens: TokenService) -> Callable[[Request], Awaitable[UUID]]:
+    """As `authenticated`, for direct routes, which have no dependencies."""
+
+    async def user_id(request: Request) -> UUID:
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        return _user_id(tokens, credentials if scheme.lower() == "bearer" else None)
+
+    return user_id
+
+
+def _user_id(tokens: TokenService, credentials: str | None) -> UUID:
+    if not credentials:
+        raise UnauthenticatedError("A bearer token is needed")
+    claims = tokens.verify(credentials)
+    try:
+        return UUID(claims.subject)
+    except ValueError:
+        raise InvalidTokenError from None

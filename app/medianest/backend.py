@@ -7,13 +7,17 @@ import asyncio
 import psycopg
 import structlog
 
-from medianest import cache, database, migrations
+from medianest import cache, database, metrics, migrations
 from medianest.cache import Cache
 from medianest.database import Database, DatabaseUnavailableError
-from medianest.health import Check, Health
+from medianest.health import Health
+from medianest.health_checks import Check, Service
 from medianest.lifecycle import Lifecycle
+from medianest.loop_lag import LoopLag
+from medianest.metrics import Metrics
 from medianest.passwords import Passwords
 from medianest.profiles import Profiles
+from medianest.request_figures import RequestFigures
 from medianest.secrets_validator import SecretRule, Secrets, SecretsValidator
 from medianest.settings import Settings
 from medianest.tokens import MINIMUM_SECRET_LENGTH, TokenService
@@ -50,10 +54,19 @@ class Backend:
         self.health = Health(
             self.lifecycle,
             validator,
-            Check("postgres", self.database.ping),
-            Check("redis", self.cache.ping),
-            settings.release,
+            [
+                Service("postgres", Check("postgres", self.database.ping), vital=True),
+                Service("redis", Check("redis", self.cache.ping), vital=False),
+                Service("tokens", Check("tokens", self._use_a_token), vital=True),
+            ],
+            {"release": settings.release, "stack": settings.stack},
         )
+        self.request_figures = RequestFigures()
+        self.loop_lag = LoopLag()
+        self.metrics = Metrics(settings.release, settings.stack)
+        self.metrics.add(lambda: metrics.requests(self.request_figures))
+        self.metrics.add(lambda: metrics.event_loop(self.loop_lag.lags))
+        self.metrics.add(lambda: metrics.cache(self.cache.counts))
         self._demo_password = secrets.get("demo_password")
         self._log = structlog.get_logger(component="backend")
 
@@ -61,6 +74,7 @@ class Backend:
         """Bring the schema up to date, connect, and begin to serve. Waits for Postgres as long as it
         takes, which readiness shows. Raises MigrationError, and psycopg.Error for a faulty migration.
         """
+        self.loop_lag.start()
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -75,7 +89,11 @@ class Backend:
 
     async def stop(self) -> None:
         """Close every connection."""
+        self.loop_lag.stop()
         await asyncio.gather(self.database.close(), self.cache.close())
+
+    async def _use_a_token(self) -> None:
+        self.tokens.verify(self.tokens.issue("health").value)
 
     async def _prepare(self) -> None:
         async with self.database.single() as connection:

@@ -11,6 +11,7 @@ from functools import partial
 
 import structlog
 import uvicorn
+import uvloop
 
 from medianest.application import application
 from medianest.backend import Backend, secret_rules
@@ -75,7 +76,8 @@ def main(environment: Mapping[str, str]) -> int:
     log = structlog.get_logger(component="server")
     try:
         settings = Settings.from_environment(environment)
-        return asyncio.run(_run(settings, SecretSource(environment), redactor))
+        running = _run(settings, SecretSource(environment), redactor)
+        return asyncio.run(running, loop_factory=uvloop.new_event_loop)
     except SettingsError as error:
         log.critical("Cannot start", problems=[str(error)])
     except SecretsError as error:
@@ -103,6 +105,8 @@ async def serve(backend: Backend) -> int:
         application(backend),
         host="0.0.0.0",  # noqa: S104 - the container's own network
         port=backend.settings.port,
+        loop="uvloop",
+        http="httptools",
         lifespan="off",
         ws="none",
         log_config=None,

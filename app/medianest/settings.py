@@ -22,6 +22,7 @@ class Settings:
     stack: str
     release: str
     demo_user: str | None
+    docs: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -35,6 +36,7 @@ class Settings:
             stack=environment.get("STACK", "development"),
             release=environment.get("RELEASE", "development"),
             demo_user=demo_user,
+            docs=_yes_or_no(environment, "DOCS"),
         )
 
 
@@ -45,3 +47,10 @@ def _number(environment: Mapping[str, str], name: str, default: float, least: in
     if not text.isdecimal() or not least <= int(text) <= most:
         raise SettingsError(f"{name} must be a whole number from {least} to {most}, not {text[:20]!r}")
     return int(text)
+
+
+def _yes_or_no(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").strip().lower()
+    if text not in ("", "true", "false"):
+        raise SettingsError(f"{name} must be true or false, not {text[:20]!r}")
+    return text == "true"

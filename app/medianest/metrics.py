@@ -1,0 +1,240 @@
+"""Figures for Prometheus at `/metrics`, which the gateway shows to nobody outside.
+
+Parts count for themselves in plain numbers; one small function a part turns them into metrics, when
+they are asked for. Names, units and labels: docs/contract.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CollectorRegistry, ProcessCollector, exposition
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from medianest.request_figures import Durations, RequestFigures
+from medianest.routes import direct
+
+PATH = "/metrics"
+Source = Callable[[], Iterable[Metric]]
+
+
+class Metrics:
+    """The metrics of one application."""
+
+    def __init__(self, release: str, stack: str) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._about = {"release": release, "stack": stack}
+        ProcessCollector(registry=self._registry)
+        self.add(self._build)
+
+    def add(self, source: Source) -> None:
+        """Ask `source` too, each time. One that fails is logged and left out."""
+        self._registry.register(_Sourced(source))
+
+    def routes(self) -> APIRouter:
+        """`/metrics`, in the format that the scraper prefers. Not in the public description."""
+        router = APIRouter(include_in_schema=False)
+
+        @direct(router, "GET", PATH)
+        async def scrape(request: Request) -> Response:
+            encode, media_type = exposition.choose_encoder(request.headers.get("accept", ""))
+            return Response(encode(self._registry), headers={"Content-Type": media_type})
+
+        return router
+
+    def _build(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("medianest_build", "What this process was made from.", self._about)
+
+
+class _Sourced(Collector):
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._log = structlog.get_logger(component="metrics")
+
+    def collect(self) -> Iterable[Metric]:
+        try:
+            return list(self._source())
+        except Exception:
+            self._log.exception("Figures cannot be had")
+            return []
+
+
+def requests(figures: RequestFigures) -> Iterator[Metric]:
+    """HTTP requests by route template."""
+    total = CounterMetricFamily(
+        "medianest_http_requests_total", "Answered requests.", labels=["route", "method", "status"]
+    )
+    merged: dict[tuple[str, str], Durations] = {}
+    for (route, method, status), durations in figures.finished.items():
+        total.add_metric([route, method, str(status)], durations.count)
+        merged.setdefault((route, method), Durations()).merge(durations)
+    yield total
+    histogram = HistogramMetricFamily(
+        "medianest_http_request_duration_seconds",
+        "From a request's header to the end of its answer.",
+        labels=["route", "method"],
+    )
+    for labels, durations in merged.items():
+        histogram.add_metric(list(labels), durations.cumulative(), durations.seconds)
+    yield histogram
+    yield GaugeMetricFamily(
+        "medianest_http_requests_in_flight", "Requests that are being answered.", figures.in_flight
+    )
+
+
+def event_loop(lags: Durations) -> Iterator[Metric]:
+    """How late the event loop is."""
+    yield HistogramMetricFamily(
+        "medianest_event_loop_lag_seconds",
+        "How late a call was that the event loop was asked for.",
+        lags.cumulative(),
+        lags.seconds,
+    )
+
+
+class CacheFigures(Protocol):
+    """Since the start."""
+
+    @property
+    def hits(self) -> int: ...
+    @property
+    def misses(self) -> int: ...
+    @property
+    def errors(self) -> int: ...
+
+
+def cache(figures: CacheFigures) -> Iterator[Metric]:
+    """Reads through the cache."""
+    outcomes = {"hit": figures.hits, "miss": figures.misses, "error": figures.errors}
+    yield _counter("medianest_cache_requests_total", "Reads through the cache.", "outcome", outcomes)
+
+
+class DatabaseFigures(Protocol):
+    """Now (active, idle, waiting) and since the start."""
+
+    @property
+    def active(self) -> int: ...
+    @property
+    def idle(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def destroyed(self) -> int: ...
+
+
+def database(figures: DatabaseFigures) -> Iterator[Metric]:
+    """The pool of connections to Postgres."""
+    states = {"active": figures.active, "idle": figures.idle}
+    yield _gauge("medianest_database_connections", "Connections to Postgres.", "state", states)
+    yield GaugeMetricFamily(
+        "medianest_database_waiting_requests", "Requests that wait for a connection.", figures.waiting
+    )
+    changes = {"created": figures.created, "destroyed": figures.destroyed}
+    yield _counter("medianest_database_connection_changes_total", "Opened and closed.", "change", changes)
+
+
+class WorkerFigures(Protocol):
+    """One worker process."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def resident_bytes(self) -> int: ...
+
+
+class PoolFigures(Protocol):
+    """The worker pool. Now (size, healthy, busy, queued, workers) and since the start."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def healthy(self) -> int: ...
+    @property
+    def busy(self) -> int: ...
+    @property
+    def queued(self) -> int: ...
+    @property
+    def tasks_completed(self) -> int: ...
+    @property
+    def tasks_failed(self) -> int: ...
+    @property
+    def workers_created(self) -> int: ...
+    @property
+    def workers_terminated(self) -> int: ...
+    @property
+    def workers(self) -> Iterable[WorkerFigures]: ...
+
+
+def workers(figures: PoolFigures) -> Iterator[Metric]:
+    """Worker processes and their tasks."""
+    states = {"wanted": figures.size, "healthy": figures.healthy, "busy": figures.busy}
+    yield _gauge("medianest_workers", "Worker processes.", "state", states)
+    yield GaugeMetricFamily("medianest_worker_tasks_queued", "Tasks that wait for a worker.", figures.queued)
+    outcomes = {"completed": figures.tasks_completed, "failed": figures.tasks_failed}
+    yield _counter("medianest_worker_tasks_total", "Tasks that have ended.", "outcome", outcomes)
+    changes = {"created": figures.workers_created, "terminated": figures.workers_terminated}
+    yield _counter("medianest_worker_changes_total", "Started and ended workers.", "change", changes)
+    # Their number and not each: a process id as a label would be a new series with every replacement.
+    yield GaugeMetricFamily(
+        "medianest_workers_resident_bytes",
+        "Memory of all worker processes.",
+        sum(worker.resident_bytes for worker in figures.workers),
+    )
+
+
+class EventFigures(Protocol):
+    """Now (listeners) and since the start (failed)."""
+
+    @property
+    def listeners(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+
+
+def events(figures: EventFigures) -> Iterator[Metric]:
+    """The event manager."""
+    yield GaugeMetricFamily("medianest_event_listeners", "Handlers that listen.", figures.listeners)
+    yield CounterMetricFamily(
+        "medianest_event_handler_failures_total", "Handlers removed because they failed.", figures.failed
+    )
+
+
+class LoginFigures(Protocol):
+    """Since the start."""
+
+    @property
+    def allowed(self) -> int: ...
+    @property
+    def refused(self) -> int: ...
+
+
+def logins(figures: LoginFigures) -> Iterator[Metric]:
+    """What the limits on logins decided."""
+    outcomes = {"allowed": figures.allowed, "refused": figures.refused}
+    yield _counter("medianest_login_attempts_total", "Attempts by the limits' word.", "outcome", outcomes)
+
+
+def _counter(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family
+
+
+def _gauge(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family
