@@ -19,7 +19,7 @@ def application(backend: Backend) -> ASGIApp:
     app = FastAPI(
         title="MediaNest",
         version=backend.settings.release,
-        openapi_url="/api/openapi.json",
+        openapi_url=openapi.PATH,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -33,7 +33,7 @@ def application(backend: Backend) -> ASGIApp:
     ]
     for router in routers:
         app.include_router(router)
-    table = RouteTable(routers)
+    table = RouteTable(routers, [openapi.PATH, docs_page.PATH])
     app.state.route_table = table
     problems.install(app)
     openapi.install(app)

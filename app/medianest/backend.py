@@ -20,6 +20,7 @@ from medianest.profiles import Profiles
 from medianest.request_figures import RequestFigures
 from medianest.secrets_validator import SecretRule, Secrets, SecretsValidator
 from medianest.settings import Settings
+from medianest.shutdown import Step, close_in_order
 from medianest.tokens import MINIMUM_SECRET_LENGTH, TokenService
 from medianest.users import Users
 
@@ -67,6 +68,11 @@ class Backend:
         self.metrics.add(lambda: metrics.requests(self.request_figures))
         self.metrics.add(lambda: metrics.event_loop(self.loop_lag.lags))
         self.metrics.add(lambda: metrics.cache(self.cache.counts))
+        # What takes work first, what the work needs last.
+        self.steps = [
+            Step("cache", self.cache.close, seconds=1),
+            Step("database", self.database.close, seconds=2),
+        ]
         self._demo_password = secrets.get("demo_password")
         self._log = structlog.get_logger(component="backend")
 
@@ -88,9 +94,9 @@ class Backend:
         self._log.info("Ready", stack=self.settings.stack, release=self.settings.release)
 
     async def stop(self) -> None:
-        """Close every connection."""
+        """Stop and close everything, when the last request has been answered."""
         self.loop_lag.stop()
-        await asyncio.gather(self.database.close(), self.cache.close())
+        await close_in_order(self.steps)
 
     async def _use_a_token(self) -> None:
         self.tokens.verify(self.tokens.issue("health").value)

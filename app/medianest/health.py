@@ -149,6 +149,7 @@ class Health:
             response_model=HealthDocument,
             responses=unhealthy,
             dependencies=[Depends(HTTPBearer(auto_error=False))],
+            openapi_extra={"security": [{}]},  # or none
         )
         async def report(request: Request) -> Response:
             """A word for each service; the bearer of a token is told details too."""

@@ -16,7 +16,6 @@ from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
-    InfoMetricFamily,
 )
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -53,7 +52,11 @@ class Metrics:
         return router
 
     def _build(self) -> Iterator[Metric]:
-        yield InfoMetricFamily("medianest_build", "What this process was made from.", self._about)
+        family = GaugeMetricFamily(
+            "medianest_build_info", "What this process was made from.", labels=list(self._about)
+        )
+        family.add_metric(list(self._about.values()), 1)
+        yield family
 
 
 class _Sourced(Collector):

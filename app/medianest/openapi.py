@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from medianest.problems import MEDIA_TYPE
 
+PATH = "/api/openapi.json"
 _ABOUT = """Errors are problems (RFC 9457). HEAD is answered wherever GET is; a method that a path does
 not take gets a 405 with `Allow`. `X-Request-ID` is taken from a request and returned."""
 

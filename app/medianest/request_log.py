@@ -27,7 +27,9 @@ _CANCELLED = 499
 
 
 class RequestLog:
-    """Takes `X-Request-ID` from the request where it is sound, and returns it.
+    """Answers HTTP alone: uvicorn is told to know neither web sockets nor lifespan events.
+
+    Takes `X-Request-ID` from the request where it is sound, and returns it.
 
     Health probes come every second and are not logged. While draining every answer closes its
     connection, so that the gateway opens the next one elsewhere. Beyond `most` requests at once, more
@@ -56,9 +58,6 @@ class RequestLog:
         self._log = structlog.get_logger(component="requests")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         started = self._clock()
         status = 500
         method, path = scope["method"], scope["path"]

@@ -47,11 +47,13 @@ def direct(router: APIRouter, method: str, path: str, **documentation: Any) -> C
 
 
 class RouteTable:
-    """The routes of `routers`, which must be flat: a router inside a router is not looked into."""
+    """The routes of `routers`, which must be flat: a router inside a router is not looked into. `others` are
+    paths that are answered beside them."""
 
-    def __init__(self, routers: Iterable[APIRouter]) -> None:
+    def __init__(self, routers: Iterable[APIRouter], others: Iterable[str] = ()) -> None:
         self._routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
-        self._words = {part for route in self._routes for part in route.path.split("/") if "{" not in part}
+        paths = [*(route.path for route in self._routes), *others]
+        self._words = {part for path in paths for part in path.split("/") if "{" not in part}
         self.direct = {
             (method, route.path): route
             for route in self._routes
