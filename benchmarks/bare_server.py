@@ -42,9 +42,9 @@ def bare_server(
     api: APIClient,
     backend: Mapping[str, Any],
     answers: Mapping[str, tuple[Sequence[tuple[str, str]], str]],
-) -> Iterator[int]:
-    """Yields the id of its process, whose network is reachable by loopback only. `backend` is the
-    backend's container as the engine describes it; `answers` maps paths to headers and body."""
+) -> Iterator[Mapping[str, Any]]:
+    """Yields its container as the engine describes it; its network has loopback only. `backend` is the
+    backend's container; `answers` maps paths to headers and body."""
     limits = backend["HostConfig"]
     container = api.create_container(
         backend["Image"],
@@ -68,7 +68,7 @@ def bare_server(
     try:
         api.start(container)
         _wait(api, container["Id"])
-        yield int(api.inspect_container(container)["State"]["Pid"])
+        yield api.inspect_container(container)
     finally:
         api.remove_container(container, force=True, v=True)
 

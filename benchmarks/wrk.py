@@ -63,7 +63,7 @@ def check_tools() -> None:
         raise OperationError("entering a container's network needs root", "Run it as root.", ExitCode.REFUSED)
 
 
-def run(request: Request, address: str, seconds: float, network_of: int | None = None) -> Sample:
+def run(request: Request, address: str, seconds: int, network_of: int | None = None) -> Sample:
     """Load `address` for so many seconds, from inside the network of process `network_of` if given."""
     with tempfile.TemporaryDirectory(prefix="medianest-") as directory:
         # A file that nobody else reads: arguments are seen by everybody on this machine.
@@ -76,7 +76,7 @@ def run(request: Request, address: str, seconds: float, network_of: int | None =
         inside = [] if network_of is None else ["nsenter", f"--net=/proc/{network_of}/ns/net"]
         last_core = str(max(os.sched_getaffinity(0)))
         command = [
-            *("taskset", "-c", last_core, *inside, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s"),
+            *("taskset", "-c", last_core, *inside, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"),
             *("-s", str(script), f"{address}{request.path}"),
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
