@@ -73,6 +73,8 @@ class Link:
         try:
             while data := await reader.read(65536):
                 await self._flowing.wait()
+                if writer.transport.is_closing():
+                    return
                 writer.write(data)
                 await writer.drain()
         finally:
