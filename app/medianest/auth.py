@@ -10,9 +10,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from medianest.answers import Json
-from medianest.openapi import problem_response
 from medianest.passwords import Passwords
-from medianest.problems import UnauthenticatedError
+from medianest.problems import UnauthenticatedError, documented
 from medianest.routes import direct
 from medianest.settings import USERNAME
 from medianest.tokens import AUDIENCE, ISSUER, InvalidTokenError, TokenService
@@ -51,9 +50,7 @@ def routes(users: Users, passwords: Passwords, tokens: TokenService) -> APIRoute
     """`/api/auth/…`"""
     router = APIRouter(prefix="/api/auth", tags=["auth"])
 
-    refused = problem_response("Wrong username or password")
-
-    @router.post("/login", response_model=LoginAnswer, responses={401: refused})
+    @router.post("/login", response_model=LoginAnswer, responses=documented(401))
     async def login(request: LoginRequest) -> JSONResponse:
         known = await users.credentials(request.username)
         stored = known.password_hash if known else None

@@ -57,7 +57,7 @@ class Backend:
             validator,
             [
                 Service("postgres", Check("postgres", self.database.ping), vital=True),
-                Service("redis", Check("redis", self.cache.ping), vital=False),
+                Service("redis", Check("redis", self.cache.ping), False, self.cache.figures),
                 Service("tokens", Check("tokens", self._use_a_token), vital=True),
             ],
             {"release": settings.release, "stack": settings.stack},
@@ -67,7 +67,7 @@ class Backend:
         self.metrics = Metrics(settings.release, settings.stack)
         self.metrics.add(lambda: metrics.requests(self.request_figures))
         self.metrics.add(lambda: metrics.event_loop(self.loop_lag.lags))
-        self.metrics.add(lambda: metrics.cache(self.cache.counts))
+        self.metrics.add(lambda: metrics.cache(self.cache.figures()))
         # What takes work first, what the work needs last.
         self.steps = [
             Step("cache", self.cache.close, seconds=1),

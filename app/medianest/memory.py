@@ -1,4 +1,4 @@
-"""How much memory this process holds."""
+"""How much memory a process holds."""
 
 from __future__ import annotations
 
@@ -7,5 +7,6 @@ from pathlib import Path
 
 
 def resident_bytes() -> int:
-    """Bytes in memory, pages shared with other processes included (proc_pid_statm(5), second field)."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    """Of this process, as the kernel counts it (proc(5), statm)."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -7,7 +7,7 @@ they are asked for. Names, units and labels: docs/contract.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -20,6 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from medianest.cache import CacheFigures
 from medianest.request_figures import Durations, RequestFigures
 from medianest.routes import direct
 
@@ -105,25 +106,25 @@ def event_loop(lags: Durations) -> Iterator[Metric]:
     )
 
 
-class CacheFigures(Protocol):
-    """Since the start."""
-
-    @property
-    def hits(self) -> int: ...
-    @property
-    def misses(self) -> int: ...
-    @property
-    def errors(self) -> int: ...
-
-
 def cache(figures: CacheFigures) -> Iterator[Metric]:
-    """Reads through the cache."""
-    outcomes = {"hit": figures.hits, "miss": figures.misses, "error": figures.errors}
+    """Reads through the cache, and how Redis was while they were made."""
+    outcomes = {"hit": figures.hits, "miss": figures.misses, "bypass": figures.bypassed}
     yield _counter("medianest_cache_requests_total", "Reads through the cache.", "outcome", outcomes)
+    yield CounterMetricFamily(
+        "medianest_cache_errors_total", "What Redis did not answer as it should.", figures.errors
+    )
+    yield CounterMetricFamily(
+        "medianest_cache_loads_total", "Values fetched from behind the cache.", figures.loads
+    )
+    yield CounterMetricFamily(
+        "medianest_cache_outages_total", "Failures that lasted longer than one request.", figures.outages
+    )
+    yield GaugeMetricFamily("medianest_cache_connections", "Connections to Redis.", figures.connections)
+    yield GaugeMetricFamily("medianest_cache_up", "1 while Redis answers.", int(figures.answers))
 
 
 class DatabaseFigures(Protocol):
-    """Now (active, idle, waiting) and since the start."""
+    """Connections and requests now; connections created and destroyed, and failures, since the start."""
 
     @property
     def active(self) -> int: ...
@@ -135,6 +136,10 @@ class DatabaseFigures(Protocol):
     def created(self) -> int: ...
     @property
     def destroyed(self) -> int: ...
+    @property
+    def errors(self) -> int: ...
+    @property
+    def exhausted(self) -> int: ...
 
 
 def database(figures: DatabaseFigures) -> Iterator[Metric]:
@@ -146,6 +151,8 @@ def database(figures: DatabaseFigures) -> Iterator[Metric]:
     )
     changes = {"created": figures.created, "destroyed": figures.destroyed}
     yield _counter("medianest_database_connection_changes_total", "Opened and closed.", "change", changes)
+    failures = {"error": figures.errors, "exhausted": figures.exhausted}
+    yield _counter("medianest_database_failures_total", "Work that failed.", "reason", failures)
 
 
 class WorkerFigures(Protocol):
@@ -173,9 +180,13 @@ class PoolFigures(Protocol):
     @property
     def tasks_failed(self) -> int: ...
     @property
+    def tasks_cancelled(self) -> int: ...
+    @property
+    def tasks_refused(self) -> int: ...
+    @property
     def workers_created(self) -> int: ...
     @property
-    def workers_terminated(self) -> int: ...
+    def workers_terminated(self) -> Mapping[Any, int]: ...
     @property
     def workers(self) -> Iterable[WorkerFigures]: ...
 
@@ -185,11 +196,17 @@ def workers(figures: PoolFigures) -> Iterator[Metric]:
     states = {"wanted": figures.size, "healthy": figures.healthy, "busy": figures.busy}
     yield _gauge("medianest_workers", "Worker processes.", "state", states)
     yield GaugeMetricFamily("medianest_worker_tasks_queued", "Tasks that wait for a worker.", figures.queued)
-    outcomes = {"completed": figures.tasks_completed, "failed": figures.tasks_failed}
+    outcomes = {
+        "completed": figures.tasks_completed,
+        "failed": figures.tasks_failed,
+        "cancelled": figures.tasks_cancelled,
+        "refused": figures.tasks_refused,
+    }
     yield _counter("medianest_worker_tasks_total", "Tasks that have ended.", "outcome", outcomes)
-    changes = {"created": figures.workers_created, "terminated": figures.workers_terminated}
-    yield _counter("medianest_worker_changes_total", "Started and ended workers.", "change", changes)
-    # Their number and not each: a process id as a label would be a new series with every replacement.
+    yield CounterMetricFamily("medianest_workers_created_total", "Started workers.", figures.workers_created)
+    endings = {str(ending): number for ending, number in figures.workers_terminated.items()}
+    yield _counter("medianest_workers_terminated_total", "Ended workers, by why.", "reason", endings)
+    # The sum and not each: a process id as a label would be a new series with every replacement.
     yield GaugeMetricFamily(
         "medianest_workers_resident_bytes",
         "Memory of all worker processes.",
@@ -198,35 +215,38 @@ def workers(figures: PoolFigures) -> Iterator[Metric]:
 
 
 class EventFigures(Protocol):
-    """Now (listeners) and since the start (failed)."""
+    """Now (listeners by source) and since the start (delivered, failed)."""
 
     @property
-    def listeners(self) -> int: ...
+    def listeners(self) -> Mapping[str, int]: ...
+    @property
+    def delivered(self) -> int: ...
     @property
     def failed(self) -> int: ...
 
 
 def events(figures: EventFigures) -> Iterator[Metric]:
     """The event manager."""
-    yield GaugeMetricFamily("medianest_event_listeners", "Handlers that listen.", figures.listeners)
-    yield CounterMetricFamily(
-        "medianest_event_handler_failures_total", "Handlers removed because they failed.", figures.failed
-    )
+    yield _gauge("medianest_event_listeners", "Handlers that listen.", "source", figures.listeners)
+    outcomes = {"delivered": figures.delivered, "failed": figures.failed}
+    yield _counter("medianest_event_deliveries_total", "Calls of handlers.", "outcome", outcomes)
 
 
 class LoginFigures(Protocol):
     """Since the start."""
 
     @property
-    def allowed(self) -> int: ...
-    @property
     def refused(self) -> int: ...
+    @property
+    def without_redis(self) -> int: ...
 
 
 def logins(figures: LoginFigures) -> Iterator[Metric]:
-    """What the limits on logins decided."""
-    outcomes = {"allowed": figures.allowed, "refused": figures.refused}
-    yield _counter("medianest_login_attempts_total", "Attempts by the limits' word.", "outcome", outcomes)
+    """The limits on logins."""
+    yield CounterMetricFamily("medianest_logins_refused_total", "Too many attempts.", figures.refused)
+    yield CounterMetricFamily(
+        "medianest_logins_without_redis_total", "Attempts that Redis could not count.", figures.without_redis
+    )
 
 
 def _counter(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:

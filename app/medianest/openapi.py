@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from medianest.problems import MEDIA_TYPE
+from medianest.problems import documented
 
 PATH = "/api/openapi.json"
 _ABOUT = """Errors are problems (RFC 9457). HEAD is answered wherever GET is; a method that a path does
@@ -38,14 +38,6 @@ _PROBLEM = {
     },
 }
 _FIXED = ("HTTPValidationError", "ValidationError")
-_CHALLENGE = {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "RFC 6750."}}
-_RETRY = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
-
-
-def problem_response(description: str, headers: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A response in `responses=` of a route, or one that every route of a kind has."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {"description": description, "content": content, **({"headers": headers} if headers else {})}
 
 
 def install(app: FastAPI) -> None:
@@ -78,15 +70,11 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _errors(operation: Mapping[str, Any]) -> dict[str, Any]:
-    errors = {
-        "500": problem_response("A bug; the log has it under the request's id"),
-        "503": problem_response("Busy, or without a service that this needs", _RETRY),
-    }
+    statuses = {500, 503}
     if "security" in operation:
-        errors["401"] = problem_response("No token, or one that is refused", _CHALLENGE)
+        statuses.add(401)
     if "requestBody" in operation:
-        errors["400"] = problem_response("The body cannot be read")
-        errors["413"] = problem_response("The body is too large")
-    if "requestBody" in operation or "parameters" in operation:
-        errors["422"] = problem_response("Something in the request is not valid")
-    return dict(sorted(errors.items()))
+        statuses |= {400, 413, 422}
+    if "parameters" in operation:
+        statuses.add(422)
+    return {str(status): document for status, document in documented(*sorted(statuses)).items()}

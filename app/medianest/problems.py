@@ -19,6 +19,21 @@ from medianest.tokens import NotInitialisedError, TokenError
 MEDIA_TYPE = "application/problem+json"
 REALM = 'Bearer realm="medianest"'
 
+_DESCRIPTIONS = {
+    400: "The body cannot be read",
+    401: "Not authenticated, or not convincingly",
+    413: "The body is too large",
+    422: "Something in the request is not valid",
+    429: "Too many requests of this kind",
+    500: "A bug; the log has it under the request's id",
+    503: "Busy, or without a service that this needs",
+}
+_HEADERS = {
+    401: ("WWW-Authenticate", {"schema": {"type": "string"}, "description": "RFC 6750."}),
+    429: ("Retry-After", {"schema": {"type": "integer"}, "description": "Seconds."}),
+    503: ("Retry-After", {"schema": {"type": "integer"}, "description": "Seconds."}),
+}
+
 
 class UnauthenticatedError(Exception):
     """Nobody has said who they are, or not convincingly."""
@@ -42,6 +57,22 @@ def problem(
         **extensions,
     }
     return Json(document, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Problems that a route may answer with, as its `responses`; openapi adds those of every route."""
+    return {status: _documented(status) for status in statuses}
+
+
+def _documented(status: int) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "description": _DESCRIPTIONS.get(status, HTTPStatus(status).phrase),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    if status in _HEADERS:
+        name, header = _HEADERS[status]
+        document["headers"] = {name: header}
+    return document
 
 
 def _http(scope: Scope, error: Exception) -> Response:

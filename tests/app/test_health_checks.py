@@ -1,8 +1,10 @@
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import Any
 
 from medianest.health_checks import Check, Finding, StateCheck, Word
+from medianest.memory import resident_bytes
 
 
 class Probed:
@@ -107,3 +109,9 @@ async def test_a_service_in_this_process_is_taken_at_its_word() -> None:
     assert await check.finding() == Finding(Word.DEGRADED)
     state = "unhealthy"
     assert await check.finding() == Finding(Word.UNHEALTHY)
+
+
+def test_this_process_takes_as_much_memory_as_the_kernel_says() -> None:
+    status = Path("/proc/self/status").read_text()
+    (kilobytes,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")]
+    assert abs(resident_bytes() - kilobytes * 1024) < 5_000_000

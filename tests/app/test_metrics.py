@@ -7,6 +7,7 @@ from typing import Any
 
 from conftest import Running, StartBackend
 from medianest import metrics
+from medianest.cache import CacheFigures
 from medianest.loop_lag import LoopLag
 from medianest.request_figures import Durations, RequestFigures
 from prometheus_client.metrics_core import Metric
@@ -55,8 +56,9 @@ async def test_what_the_parts_count_is_shown(start_backend: StartBackend) -> Non
     assert figures["medianest_cache_requests_total"] == {
         "outcome=hit": 2,
         "outcome=miss": 1,
-        "outcome=error": 0,
+        "outcome=bypass": 0,
     }
+    assert figures["medianest_cache_up"] == {"": 1}
     assert figures["process_resident_memory_bytes"][""] > 10_000_000
     assert figures["process_open_fds"][""] > 5
     assert figures["process_cpu_seconds_total"][""] > 0
@@ -116,37 +118,43 @@ class Worker:
 
 
 @dataclass
-class Figures:
-    """Everything that a part may count."""
+class PoolOfConnections:
+    idle: int = 2
+    active: int = 3
+    waiting: int = 4
+    created: int = 5
+    destroyed: int = 6
+    errors: int = 7
+    exhausted: int = 8
 
-    hits: int = 1
-    misses: int = 2
-    errors: int = 3
-    active: int = 4
-    idle: int = 5
-    waiting: int = 6
-    created: int = 7
-    destroyed: int = 8
+
+@dataclass
+class Figures:
+    """What the worker pool, the event manager and the limits on logins count."""
+
     size: int = 9
     healthy: int = 10
     busy: int = 11
     queued: int = 12
     tasks_completed: int = 13
     tasks_failed: int = 14
-    workers_created: int = 15
-    workers_terminated: int = 16
-    listeners: int = 17
-    failed: int = 18
-    allowed: int = 19
-    refused: int = 20
+    tasks_cancelled: int = 15
+    tasks_refused: int = 16
+    workers_created: int = 17
+    workers_terminated: dict[str, int] = field(default_factory=lambda: {"crashed": 18, "memory": 19})
+    listeners: dict[str, int] = field(default_factory=lambda: {"users": 20})
+    delivered: int = 21
+    failed: int = 22
+    refused: int = 23
+    without_redis: int = 24
     workers: list[Worker] = field(default_factory=lambda: [Worker(1, 100), Worker(2, 200)])
 
 
 def test_each_part_has_its_figures() -> None:
     figures = Figures()
     families = [
-        *metrics.cache(figures),
-        *metrics.database(figures),
+        *metrics.cache(CacheFigures(True, 1, 2, 3, 4, 5, 6, 7)),
+        *metrics.database(PoolOfConnections()),
         *metrics.workers(figures),
         *metrics.events(figures),
         *metrics.logins(figures),
@@ -157,26 +165,37 @@ def test_each_part_has_its_figures() -> None:
         for sample in family.samples
     }
     assert found == {
-        ("medianest_cache_requests_total", "hit"): 1,
-        ("medianest_cache_requests_total", "miss"): 2,
-        ("medianest_cache_requests_total", "error"): 3,
-        ("medianest_database_connections", "active"): 4,
-        ("medianest_database_connections", "idle"): 5,
-        ("medianest_database_waiting_requests",): 6,
-        ("medianest_database_connection_changes_total", "created"): 7,
-        ("medianest_database_connection_changes_total", "destroyed"): 8,
+        ("medianest_cache_up",): 1,
+        ("medianest_cache_connections",): 1,
+        ("medianest_cache_requests_total", "hit"): 2,
+        ("medianest_cache_requests_total", "miss"): 3,
+        ("medianest_cache_requests_total", "bypass"): 4,
+        ("medianest_cache_errors_total",): 5,
+        ("medianest_cache_loads_total",): 6,
+        ("medianest_cache_outages_total",): 7,
+        ("medianest_database_connections", "idle"): 2,
+        ("medianest_database_connections", "active"): 3,
+        ("medianest_database_waiting_requests",): 4,
+        ("medianest_database_connection_changes_total", "created"): 5,
+        ("medianest_database_connection_changes_total", "destroyed"): 6,
+        ("medianest_database_failures_total", "error"): 7,
+        ("medianest_database_failures_total", "exhausted"): 8,
         ("medianest_workers", "wanted"): 9,
         ("medianest_workers", "healthy"): 10,
         ("medianest_workers", "busy"): 11,
         ("medianest_worker_tasks_queued",): 12,
         ("medianest_worker_tasks_total", "completed"): 13,
         ("medianest_worker_tasks_total", "failed"): 14,
-        ("medianest_worker_changes_total", "created"): 15,
-        ("medianest_worker_changes_total", "terminated"): 16,
+        ("medianest_worker_tasks_total", "cancelled"): 15,
+        ("medianest_worker_tasks_total", "refused"): 16,
+        ("medianest_workers_created_total",): 17,
+        ("medianest_workers_terminated_total", "crashed"): 18,
+        ("medianest_workers_terminated_total", "memory"): 19,
         ("medianest_workers_resident_bytes",): 300,
-        ("medianest_event_listeners",): 17,
-        ("medianest_event_handler_failures_total",): 18,
-        ("medianest_login_attempts_total", "allowed"): 19,
-        ("medianest_login_attempts_total", "refused"): 20,
+        ("medianest_event_listeners", "users"): 20,
+        ("medianest_event_deliveries_total", "delivered"): 21,
+        ("medianest_event_deliveries_total", "failed"): 22,
+        ("medianest_logins_refused_total",): 23,
+        ("medianest_logins_without_redis_total",): 24,
     }
     assert all(re.fullmatch(r"medianest_[a-z_]+", name) for name, *_ in found)
