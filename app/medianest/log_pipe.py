@@ -6,6 +6,7 @@ pipe fills, and a plain `write` would then hold the whole event loop up, health 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -17,6 +18,11 @@ import threading
 _CAPACITY = 1024 * 1024
 
 
+# Each write wakes whoever reads, and on a busy machine that costs more than a request does.
+_PAUSE = 0.01
+_MOST_WAITING = 200
+
+
 class LogPipe:
     """Writes whole lines. A full pipe is waited for once, `patience` seconds; after that lines are
     dropped and counted until there is room again, and the count is told in a line of its own."""
@@ -25,6 +31,7 @@ class LogPipe:
         self._patience = patience
         self._descriptor = descriptor
         self._turn = threading.Lock()
+        self._waiting: list[bytes] = []
         self._rest = b""
         self._stalled = False
         self.lost = 0
@@ -37,34 +44,60 @@ class LogPipe:
                 self._descriptor = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK)
 
     def write(self, line: bytes) -> None:
-        """Write a line, which has no newline yet. Never raises: a log that fails must not fail more."""
+        """Write a line, which has no newline yet, and what waits. Never raises: a log that fails must
+        not fail more."""
         with self._turn:
-            if self.lost:
-                told = b'{"message":"Log lines lost","level":"warning","lines":%d}\n' % self.lost
-                if not self._written(told):
-                    self.lost += 1
-                    return
-                self.lost = 0
-            if not self._written(line + b"\n"):
-                self.lost += 1
+            self._waiting.append(line)
+            self._flush()
+
+    def write_soon(self, line: bytes) -> None:
+        """Write a line within 10 ms, together with those that come meanwhile. For lines that may be
+        lost when the process is killed. Outside of an event loop: at once."""
+        with self._turn:
+            self._waiting.append(line)
+            if len(self._waiting) == 1:
+                try:
+                    asyncio.get_running_loop().call_later(_PAUSE, self.flush)
+                except RuntimeError:
+                    self._flush()
+            elif len(self._waiting) >= _MOST_WAITING:
+                self._flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self._turn:
+            self._flush()
 
     def close(self) -> None:
         """Give its own descriptor back."""
         with contextlib.suppress(OSError):
             os.close(self._descriptor)
 
-    def _written(self, line: bytes) -> bool:
-        # A pipe takes up to 4096 bytes whole or not at all (PIPE_BUF), and of longer lines a part; the
-        # rest of such a line goes first when there is room again.
+    def _flush(self) -> None:
+        lines, self._waiting = self._waiting, []
+        if not lines:
+            return
+        if self.lost:
+            told = b'{"message":"Log lines lost","level":"warning","lines":%d}\n' % self.lost
+            if not self._written(told):
+                self.lost += len(lines)
+                return
+            self.lost = 0
+        if not self._written(b"\n".join(lines) + b"\n"):
+            self.lost += len(lines)
+
+    def _written(self, text: bytes) -> bool:
+        # A pipe takes up to 4096 bytes whole or not at all (PIPE_BUF), and of more a part; the rest
+        # goes first when there is room again.
         if not self._rest:
-            self._rest = line
+            self._rest = text
             self._push()
-            if len(self._rest) == len(line):
+            if len(self._rest) == len(text):
                 self._rest = b""
                 return False
             return True
         self._push()
-        return not self._rest and self._written(line)
+        return not self._rest and self._written(text)
 
     def _push(self) -> None:
         while self._rest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import re
 import sys
@@ -60,7 +61,8 @@ class _Lines:
     """What structlog hands finished lines to. Its methods are named after the levels."""
 
     def __init__(self, pipe: LogPipe) -> None:
-        self.debug = self.info = self.warning = self.error = self.critical = pipe.write
+        self.debug = self.info = pipe.write_soon
+        self.warning = self.error = self.critical = pipe.write
 
 
 class _Forward(logging.Handler):
@@ -74,6 +76,7 @@ class _Forward(logging.Handler):
 def configure(redactor: Redactor) -> None:
     """Set structlog and the standard library's logging up for this process."""
     pipe = LogPipe(sys.stdout.fileno())
+    atexit.register(pipe.flush)
     structlog.configure(
         processors=[
             _add_request,

@@ -1,5 +1,7 @@
+import asyncio
 import json
 import os
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -110,4 +112,29 @@ def test_a_reader_that_is_gone_harms_nobody(ends: tuple[int, int]) -> None:
 def test_others_who_share_the_output_still_write_as_they_are_used_to(ends: tuple[int, int]) -> None:
     pipe = LogPipe(ends[1])
     assert os.get_blocking(ends[1])
+    pipe.close()
+
+
+async def test_lines_that_can_wait_are_written_together(ends: tuple[int, int]) -> None:
+    pipe = LogPipe(ends[1])
+    for _ in range(5):
+        pipe.write_soon(LINE)
+    assert read_lines(ends[0]) == []
+    await asyncio.get_running_loop().run_in_executor(None, select.select, [ends[0]], [], [], 5)
+    assert read_lines(ends[0]) == [LINE + b"\n"] * 5
+    pipe.write_soon(LINE)
+    pipe.write(b"urgent")
+    assert read_lines(ends[0]) == [LINE + b"\n", b"urgent\n"]
+    for _ in range(1000):
+        pipe.write_soon(LINE)
+    assert len(read_lines(ends[0])) == 1000
+    pipe.close()
+
+
+def test_without_an_event_loop_nothing_waits(ends: tuple[int, int]) -> None:
+    pipe = LogPipe(ends[1])
+    pipe.write_soon(LINE)
+    assert read_lines(ends[0]) == [LINE + b"\n"]
+    pipe.flush()
+    assert read_lines(ends[0]) == []
     pipe.close()
