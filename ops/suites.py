@@ -23,7 +23,7 @@ def suites() -> list[Suite]:
     return [
         Suite("lint", (python, "-m", "ruff", "check", ".")),
         Suite("format", (python, "-m", "ruff", "format", "--check", ".")),
-        Suite("types", (python, "-m", "mypy", "__main__.py", "components", "ops", "tests")),
+        Suite("types", (python, "-m", "mypy", "__main__.py", "components", "ops", "benchmarks", "tests")),
         Suite("unit", (python, "-m", "pytest", "tests/unit")),
         Suite("images", (python, "-m", "pytest", "tests/images")),
         Suite("app", (python, "-m", "tests.harness.app_suite")),

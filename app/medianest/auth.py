@@ -11,10 +11,12 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from medianest.answers import Json
 from medianest.login_limits import LoginLimits, client_address
 from medianest.passwords import Passwords
 from medianest.problems import UnauthenticatedError, documented
 from medianest.revocation_feed import RevocationFeed
+from medianest.routes import direct
 from medianest.settings import USERNAME
 from medianest.tokens import AUDIENCE, ISSUER, Claims, InvalidTokenError, TokenService
 from medianest.users import Users
@@ -40,8 +42,8 @@ class LoginAnswer(BaseModel):
     expires_in: int
 
 
-class TestJwtAnswer(BaseModel):
-    """That a token was issued and verified; not the token. `expires_in` is in seconds."""
+class TestAnswer(BaseModel):
+    """What a token that has been issued and verified says of itself. `expires_in` is in seconds."""
 
     success: bool
     issuer: str
@@ -60,7 +62,7 @@ def routes(
     router = APIRouter(prefix="/api/auth", tags=["auth"])
     BearerClaims = Annotated[Claims, Depends(verified(tokens))]  # noqa: N806 - a type
 
-    @router.post("/login", response_model=LoginAnswer, responses=documented(401, 413, 422, 429, 503))
+    @router.post("/login", response_model=LoginAnswer, responses=documented(401, 429))
     async def login(wanted: LoginRequest, request: Request) -> Response:
         """The same answer after the same time for an unknown user, a disabled one and a wrong password."""
         attempt = await limits.begin(wanted.username, client_address(request.scope))
@@ -78,19 +80,19 @@ def routes(
         answer = LoginAnswer(access_token=token.value, expires_in=token.expires_in)
         return JSONResponse(answer.model_dump(), headers=_NO_STORE)
 
-    @router.post("/logout", status_code=204, response_class=Response, responses=documented(401, 503))
+    @router.post("/logout", status_code=204, response_class=Response, responses=documented(401))
     async def logout(claims: BearerClaims) -> Response:
         """Refuses the request's token from now on, everywhere. After a 503 it may still be good."""
         await revocations.revoke(claims.token_id, claims.expires_at)
         return Response(status_code=204, headers=_NO_STORE)
 
-    @router.post("/test-jwt", response_model=TestJwtAnswer, responses=documented(503))
-    async def test_jwt() -> Response:
+    @direct(router, "POST", "/test-jwt", response_model=TestAnswer)
+    async def issue_and_verify(_: Request) -> Response:
         """Issues a token, verifies it, and keeps it to itself."""
         token = tokens.issue("test-jwt")
         claims = tokens.verify(token.value, remember=False)
         lifetime = claims.expires_at - claims.issued_at
-        return JSONResponse({"success": True, "issuer": ISSUER, "audience": AUDIENCE, "expires_in": lifetime})
+        return Json({"success": True, "issuer": ISSUER, "audience": AUDIENCE, "expires_in": lifetime})
 
     return router
 
@@ -100,9 +102,7 @@ def verified(tokens: TokenService) -> Callable[[Bearer], Awaitable[Claims]]:
 
     # Asynchronous only to run in the event loop: FastAPI hands plain functions to a thread.
     async def claims(bearer: Bearer) -> Claims:
-        if bearer is None:
-            raise UnauthenticatedError("A bearer token is needed")
-        return tokens.verify(bearer.credentials)
+        return _claims(tokens, None if bearer is None else bearer.credentials)
 
     return claims
 
@@ -111,9 +111,29 @@ def authenticated(tokens: TokenService) -> Callable[[Claims], Awaitable[UUID]]:
     """A dependency of routes: the id of the user that the request's token was issued to."""
 
     async def user_id(claims: Annotated[Claims, Depends(verified(tokens))]) -> UUID:
-        try:
-            return UUID(claims.subject)
-        except ValueError:
-            raise InvalidTokenError from None
+        return _user_id(claims)
 
     return user_id
+
+
+def identify(tokens: TokenService) -> Callable[[Request], Awaitable[UUID]]:
+    """As `authenticated`, for direct routes, which have no dependencies."""
+
+    async def user_id(request: Request) -> UUID:
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        return _user_id(_claims(tokens, credentials if scheme.lower() == "bearer" else None))
+
+    return user_id
+
+
+def _claims(tokens: TokenService, credentials: str | None) -> Claims:
+    if not credentials:
+        raise UnauthenticatedError("A bearer token is needed")
+    return tokens.verify(credentials)
+
+
+def _user_id(claims: Claims) -> UUID:
+    try:
+        return UUID(claims.subject)
+    except ValueError:
+        raise InvalidTokenError from None

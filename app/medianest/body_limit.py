@@ -22,9 +22,6 @@ class BodyLimit:
         self._exceptions = exceptions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         limit = self._exceptions.get(scope["path"], self._limit)
         detail = _DETAIL.format(limit=limit)
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")

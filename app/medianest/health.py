@@ -1,20 +1,29 @@
 """What this process says of itself: alive, ready, and the full document."""
 
+from __future__ import annotations
+
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+from uuid import UUID
 
-import structlog
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel
 
+from medianest.answers import Json, uncached
+from medianest.health_checks import Finding, Service, Word
 from medianest.lifecycle import Lifecycle, Phase
+from medianest.memory import resident_bytes
+from medianest.routes import direct
 from medianest.secrets_validator import SecretsValidator, ValidationState
 
 LIVE, READY, REPORT = "/api/health/live", "/api/health/ready", "/api/health"
 PATHS = frozenset({LIVE, READY, REPORT})
+_UNAVAILABLE = "Starting, draining, or without what it needs; the same document as a 200"
 
 
 class Status(StrEnum):
@@ -25,6 +34,20 @@ class Status(StrEnum):
     UNHEALTHY = "unhealthy"
     STARTING = "starting"
     DRAINING = "draining"
+
+
+class StatusDocument(BaseModel):
+    """One word."""
+
+    status: str
+
+
+class HealthDocument(BaseModel):
+    """A word for the whole and one for each service. `details` are for the bearer of a token."""
+
+    status: Status
+    services: dict[str, str]
+    details: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,125 +63,113 @@ class Report:
         return 200 if self.status in (Status.HEALTHY, Status.DEGRADED) else 503
 
 
-def judge(phase: Phase, secrets: ValidationState, *, postgres: bool, redis: bool) -> Report:
-    """Without Postgres nothing can be served; without Redis everything can, only slower."""
-    services = {"secrets": str(secrets), "postgres": _word(postgres), "redis": _word(redis)}
+def judge(phase: Phase, secrets: ValidationState, findings: Sequence[tuple[Service, Finding]]) -> Report:
+    """Without a vital service nothing can be served; without another everything can, only slower."""
+    words = {service.name: str(finding.word) for service, finding in findings}
+    dead = {service.vital for service, finding in findings if finding.word is Word.UNHEALTHY}
     if phase is Phase.STARTING:
         status = Status.STARTING
     elif phase is Phase.DRAINING:
         status = Status.DRAINING
-    elif not postgres or secrets is not ValidationState.VALIDATED:
+    elif secrets is not ValidationState.VALIDATED or True in dead:
         status = Status.UNHEALTHY
+    elif all(finding.word is Word.HEALTHY for _, finding in findings):
+        status = Status.HEALTHY
     else:
-        status = Status.HEALTHY if redis else Status.DEGRADED
-    return Report(status, services)
-
-
-class Check:
-    """Whether a service answers. Asked at most once per `lifetime` seconds however many want to know,
-    and taken for dead after `timeout` seconds, even if the probe cannot be interrupted."""
-
-    def __init__(
-        self,
-        name: str,
-        probe: Callable[[], Awaitable[None]],
-        *,
-        timeout: float = 1.0,
-        lifetime: float = 1.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._probe = probe
-        self._timeout = timeout
-        self._lifetime = lifetime
-        self._clock = clock
-        self._asking = asyncio.Lock()
-        self._task: asyncio.Task[Exception | None] | None = None
-        self._healthy: bool | None = None
-        self._expires = 0.0
-        self._log = structlog.get_logger(component="health", service=name)
-
-    async def healthy(self) -> bool:
-        """A probe that raises or is late counts as no."""
-        async with self._asking:
-            if self._healthy is None or self._clock() >= self._expires:
-                self._remember(await self._ask())
-            return bool(self._healthy)
-
-    async def _ask(self) -> Exception | None:
-        # A late probe is cancelled, not waited for: psycopg takes its time to give a query up.
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._outcome())
-        done, _ = await asyncio.wait({self._task}, timeout=self._timeout)
-        if not done:
-            self._task.cancel()
-        return TimeoutError() if not done or self._task.cancelled() else self._task.result()
-
-    async def _outcome(self) -> Exception | None:
-        try:
-            await self._probe()
-        except Exception as error:
-            return error
-        return None
-
-    def _remember(self, error: Exception | None) -> None:
-        if error is not None and self._healthy is not False:
-            self._log.warning("Service does not answer", error=type(error).__name__)
-        elif error is None and self._healthy is False:
-            self._log.info("Service answers again")
-        self._healthy = error is None
-        self._expires = self._clock() + self._lifetime
+        status = Status.DEGRADED
+    return Report(status, {"secrets": str(secrets)} | words)
 
 
 class Health:
-    """Puts the checks together."""
+    """Puts the services' checks together. `about` goes into the details as it is."""
 
     def __init__(
-        self, lifecycle: Lifecycle, secrets: SecretsValidator, postgres: Check, redis: Check, release: str
+        self,
+        lifecycle: Lifecycle,
+        secrets: SecretsValidator,
+        services: Sequence[Service],
+        about: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lifecycle = lifecycle
         self._secrets = secrets
-        self._postgres = postgres
-        self._redis = redis
-        self._release = release
+        self.services = list(services)
+        self._about = about
+        self._clock = clock
+        self._started = clock()
 
     async def ready(self) -> bool:
         """Whether requests should come here. Asks nothing while starting or draining."""
-        return self._lifecycle.phase is Phase.SERVING and await self._postgres.healthy()
+        if self._lifecycle.phase is not Phase.SERVING:
+            return False
+        findings = await self._findings(service for service in self.services if service.vital)
+        return all(finding.word is not Word.UNHEALTHY for _, finding in findings)
 
-    async def report(self) -> Report:
-        """The full document's content."""
-        postgres, redis = await asyncio.gather(self._postgres.healthy(), self._redis.healthy())
-        return judge(self._lifecycle.phase, self._secrets.state, postgres=postgres, redis=redis)
+    async def report(self) -> tuple[Report, Mapping[str, Any]]:
+        """The full document's content, and the details for those who may see them."""
+        findings = await self._findings(self.services)
+        details = {
+            **self._about,
+            "uptime_seconds": round(self._clock() - self._started, 1),
+            "memory_bytes": resident_bytes(),
+            "services": {service.name: _details(service, finding) for service, finding in findings},
+        }
+        return judge(self._lifecycle.phase, self._secrets.state, findings), details
 
-    def routes(self) -> APIRouter:
-        """The three endpoints. A 503 has the same shape as a 200, since programs read both."""
+    def routes(self, identify: Callable[[Request], Awaitable[UUID]]) -> APIRouter:
+        """The three endpoints. A 503 has the same shape as a 200, since programs read both.
+
+        Nobody needs a token here, but who shows one that is refused is told so (RFC 6750, section 3.1)
+        rather than mistaken for a stranger.
+        """
         router = APIRouter(tags=["health"])
+        alive = uncached({"status": "alive"})
 
-        @router.get(LIVE)
-        async def live() -> JSONResponse:
-            return _answer(200, {"status": "alive"})
+        @direct(router, "GET", LIVE, response_model=StatusDocument)
+        async def live(_: Request) -> Response:
+            """Answers while the process works; looks at nothing else."""
+            return alive
 
-        @router.get(READY, responses={503: {"description": "Starting, draining, or without Postgres"}})
-        async def ready() -> JSONResponse:
+        unavailable = {503: {"description": _UNAVAILABLE, "model": StatusDocument}}
+
+        @direct(router, "GET", READY, response_model=StatusDocument, responses=unavailable)
+        async def ready(_: Request) -> Response:
+            """Answers 200 while requests should come here."""
             if await self.ready():
-                return _answer(200, {"status": "ready"})
+                return uncached({"status": "ready"})
             phase = self._lifecycle.phase
-            return _answer(503, {"status": "unavailable" if phase is Phase.SERVING else str(phase)})
+            return uncached({"status": "unavailable" if phase is Phase.SERVING else str(phase)}, 503)
 
-        @router.get(REPORT, responses={503: {"description": "Starting, draining, or without Postgres"}})
-        async def report() -> JSONResponse:
-            found = await self.report()
-            return _answer(
-                found.code,
-                {"status": found.status, "services": dict(found.services), "release": self._release},
-            )
+        unhealthy = {503: {"description": _UNAVAILABLE, "model": HealthDocument}}
+
+        @direct(
+            router,
+            "GET",
+            REPORT,
+            response_model=HealthDocument,
+            responses=unhealthy,
+            dependencies=[Depends(HTTPBearer(auto_error=False))],
+            openapi_extra={"security": [{}]},  # or none
+        )
+        async def report(request: Request) -> Response:
+            """A word for each service; the bearer of a token is told details too."""
+            known = "authorization" in request.headers and await identify(request)
+            found, details = await self.report()
+            return _document(found, details if known else None)
 
         return router
 
+    async def _findings(self, services: Any) -> list[tuple[Service, Finding]]:
+        asked = list(services)
+        findings = await asyncio.gather(*(service.check.finding() for service in asked))
+        return list(zip(asked, findings, strict=True))
 
-def _word(healthy: bool) -> str:
-    return "healthy" if healthy else "unhealthy"
+
+def _details(service: Service, finding: Finding) -> Mapping[str, Any]:
+    figures = {} if service.figures is None else {"figures": service.figures()}
+    return {"latency_ms": finding.latency_ms, "error": finding.error, **figures}
 
 
-def _answer(code: int, document: Mapping[str, object]) -> JSONResponse:
-    return JSONResponse(document, code, {"Cache-Control": "no-store"})
+def _document(report: Report, details: Mapping[str, Any] | None) -> Json:
+    document = {"status": report.status, "services": report.services}
+    return uncached(document if details is None else document | {"details": details}, report.code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 
 
@@ -18,6 +19,11 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self.phase = Phase.STARTING
+        self._when_draining: list[Callable[[], None]] = []
+
+    def when_draining(self, callback: Callable[[], None]) -> None:
+        """Call `callback` as soon as the end begins: for what should take no more work then."""
+        self._when_draining.append(callback)
 
     def serve(self) -> None:
         """Start-up is complete; a process that was told to stop meanwhile goes on stopping."""
@@ -27,6 +33,8 @@ class Lifecycle:
     def drain(self) -> None:
         """Send new work elsewhere, finish what is here."""
         self.phase = Phase.DRAINING
+        while self._when_draining:
+            self._when_draining.pop(0)()
 
     @property
     def draining(self) -> bool:

@@ -3,11 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
-from medianest.auth import authenticated
-from medianest.cache import Cache
+from medianest.auth import authenticated, identify
+from medianest.cache import Cache, Cached, Source
+from medianest.routes import direct
 from medianest.tokens import InvalidTokenError, TokenService
 from medianest.users import Profile, Users
 
@@ -43,13 +45,23 @@ class Profiles:
         router = APIRouter(prefix="/api/users", tags=["users"])
         User = Annotated[UUID, Depends(authenticated(tokens))]  # noqa: N806 - a type
 
-        @router.get("/me", response_model=ProfileDocument)
-        async def read(user_id: User) -> Response:
+        user_of = identify(tokens)
+        bearer = [Depends(HTTPBearer(auto_error=False))]
+
+        @direct(router, "GET", "/me", response_model=ProfileDocument, dependencies=bearer)
+        async def read(request: Request) -> Response:
+            """The profile of the token's user; with `Cache-Control: no-cache` not from the cache."""
+            user_id = await user_of(request)
+
             async def load() -> bytes | None:
                 profile = await self._users.profile(user_id)
                 return None if profile is None else _document(profile)
 
-            cached = await self._cache.read(_key(user_id), CACHE_SECONDS, load)
+            if request.headers.get("cache-control") == "no-cache":  # RFC 9111, section 5.2.1.4
+                loaded = await load()
+                cached = None if loaded is None else Cached(loaded, Source.BYPASS)
+            else:
+                cached = await self._cache.read(_key(user_id), CACHE_SECONDS, load)
             if cached is None:
                 raise InvalidTokenError
             return _answer(cached.value, {"X-Cache": cached.source})

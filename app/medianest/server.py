@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from functools import partial
 
 import structlog
 import uvicorn
+import uvloop
 
 from medianest.application import application
 from medianest.backend import Backend, secret_rules
@@ -26,8 +28,13 @@ _LONGEST_PAUSE = 3.0
 
 @dataclass(frozen=True)
 class DrainPlan:
-    """How the seconds between SIGTERM and SIGKILL are spent: serving on while the gateway finds out,
-    then finishing requests; what is left is for closing connections."""
+    """How the seconds between SIGTERM and SIGKILL are spent.
+
+    1. At once: not ready any more, and no more jobs are taken (`Lifecycle.when_draining`).
+    2. `pause`: serving on, while the gateway finds out.
+    3. `finish`: no new connections; requests that have begun are answered.
+    4. What is left: jobs are finished or handed back, then everything is closed (`Backend.stop`).
+    """
 
     pause: float
     finish: float
@@ -75,7 +82,8 @@ def main(environment: Mapping[str, str]) -> int:
     log = structlog.get_logger(component="server")
     try:
         settings = Settings.from_environment(environment)
-        return asyncio.run(_run(settings, SecretSource(environment), redactor))
+        running = _run(settings, SecretSource(environment), redactor)
+        return asyncio.run(running, loop_factory=uvloop.new_event_loop)
     except SettingsError as error:
         log.critical("Cannot start", problems=[str(error)])
     except SecretsError as error:
@@ -106,12 +114,16 @@ async def serve(backend: Backend) -> int:
         application(backend),
         host="0.0.0.0",  # noqa: S104 - the container's own network
         port=backend.settings.port,
+        loop="uvloop",
+        http="httptools",
         lifespan="off",
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        # How many requests and how large bodies and headers may be is for the application and the
+        # gateway to say: uvicorn's own limit on connections would answer health probes with a 503.
         # Longer than the gateway keeps an idle connection, so that it is never the one to lose a race.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=plan.finish,  # type: ignore[arg-type]  # seconds, fractions too
@@ -122,6 +134,9 @@ async def serve(backend: Backend) -> int:
     def started(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             server.should_exit = True
+        # What is there now stays to the end: the garbage collector need not go through it each time.
+        gc.collect()
+        gc.freeze()
 
     starting.add_done_callback(started)
     try:

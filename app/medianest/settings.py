@@ -31,6 +31,7 @@ class Settings:
     media_directory: Path = Path("/var/lib/medianest/media")
     media_largest_mb: int = 20
     media_queue_limit: int = 100
+    docs: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -51,6 +52,7 @@ class Settings:
             media_queue_limit=int(
                 _number(environment, "MEDIA_QUEUE_LIMIT", default=100, least=1, most=1_000_000)
             ),
+            docs=_yes_or_no(environment, "DOCS"),
         )
 
 
@@ -61,3 +63,10 @@ def _number(environment: Mapping[str, str], name: str, default: float, least: in
     if not text.isdecimal() or not least <= int(text) <= most:
         raise SettingsError(f"{name} must be a whole number from {least} to {most}, not {text[:20]!r}")
     return int(text)
+
+
+def _yes_or_no(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").strip().lower()
+    if text not in ("", "true", "false"):
+        raise SettingsError(f"{name} must be true or false, not {text[:20]!r}")
+    return text == "true"

@@ -20,6 +20,7 @@ from medianest.secret_source import SecretSource
 from medianest.secrets_validator import SecretsValidator
 from medianest.settings import Settings
 from medianest.tokens import TokenService
+from process import Process, Start
 
 DEMO_USER = "demo"
 
@@ -140,3 +141,30 @@ def start_backend(environment: dict[str, str], postgres_link: Link, redis_link: 
 async def running(start_backend: StartBackend) -> AsyncIterator[Running]:
     async with start_backend() as running:
         yield running
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    processes: list[Process] = []
+
+    def run(environment: dict[str, str]) -> Process:
+        processes.append(Process(environment))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.end()
+
+
+@pytest.fixture
+def direct(database_url: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
+    """As `environment`, without links: this process has no event loop to run them meanwhile."""
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "JWT_SECRET": "kQ3vZ8pR1tYw6uXe2sBn9mLc4hJf7gDa0",
+        "DEMO_USER": "demo",
+        "DEMO_PASSWORD": "zT5rW8nB2vCx",
+        "DRAIN_SECONDS": "5",
+        "MEDIA_DIRECTORY": str(tmp_path / "media"),
+    }

@@ -1,131 +1,50 @@
 import asyncio
-import contextlib
-from typing import Any
 
 import pytest
 from conftest import Running, build, client_of
-from medianest.health import Check, Status, judge
+from medianest.health import Status, judge
+from medianest.health_checks import Check, Finding, Service, StateCheck, Word
 from medianest.lifecycle import Phase
 from medianest.secrets_validator import ValidationState
+from problem_shape import assert_problem
 
 VALIDATED = ValidationState.VALIDATED
+GOOD, SLOW, DEAD = Word.HEALTHY, Word.DEGRADED, Word.UNHEALTHY
+ALL_WELL = {"secrets": "validated", "postgres": "healthy", "redis": "healthy", "tokens": "healthy"}
 
 
 @pytest.mark.parametrize(
-    ("phase", "secrets", "postgres", "redis", "status", "code"),
+    ("phase", "secrets", "vital", "other", "status", "code"),
     [
-        (Phase.SERVING, VALIDATED, True, True, Status.HEALTHY, 200),
-        (Phase.SERVING, VALIDATED, True, False, Status.DEGRADED, 200),
-        (Phase.SERVING, VALIDATED, False, True, Status.UNHEALTHY, 503),
-        (Phase.SERVING, VALIDATED, False, False, Status.UNHEALTHY, 503),
-        (Phase.SERVING, ValidationState.PENDING, True, True, Status.UNHEALTHY, 503),
-        (Phase.SERVING, ValidationState.FAILED, True, True, Status.UNHEALTHY, 503),
-        (Phase.STARTING, VALIDATED, True, True, Status.STARTING, 503),
-        (Phase.DRAINING, VALIDATED, True, True, Status.DRAINING, 503),
+        (Phase.SERVING, VALIDATED, GOOD, GOOD, Status.HEALTHY, 200),
+        (Phase.SERVING, VALIDATED, GOOD, SLOW, Status.DEGRADED, 200),
+        (Phase.SERVING, VALIDATED, GOOD, DEAD, Status.DEGRADED, 200),
+        (Phase.SERVING, VALIDATED, SLOW, GOOD, Status.DEGRADED, 200),
+        (Phase.SERVING, VALIDATED, DEAD, GOOD, Status.UNHEALTHY, 503),
+        (Phase.SERVING, VALIDATED, DEAD, DEAD, Status.UNHEALTHY, 503),
+        (Phase.SERVING, ValidationState.PENDING, GOOD, GOOD, Status.UNHEALTHY, 503),
+        (Phase.SERVING, ValidationState.FAILED, GOOD, GOOD, Status.UNHEALTHY, 503),
+        (Phase.STARTING, VALIDATED, GOOD, GOOD, Status.STARTING, 503),
+        (Phase.DRAINING, VALIDATED, GOOD, GOOD, Status.DRAINING, 503),
     ],
 )
 def test_the_whole_follows_from_the_parts(
-    phase: Phase, secrets: ValidationState, postgres: bool, redis: bool, status: Status, code: int
+    phase: Phase, secrets: ValidationState, vital: Word, other: Word, status: Status, code: int
 ) -> None:
-    report = judge(phase, secrets, postgres=postgres, redis=redis)
-    assert (report.status, report.code) == (status, code)
-    assert report.services == {
-        "secrets": secrets,
-        "postgres": "healthy" if postgres else "unhealthy",
-        "redis": "healthy" if redis else "unhealthy",
-    }
-
-
-class Service:
-    """Answers, fails or hangs, and counts how often it is asked."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.error: Exception | None = None
-        self.takes = 0.0
-
-    async def __call__(self) -> None:
-        self.asked += 1
-        await asyncio.sleep(self.takes)
-        if self.error is not None:
-            raise self.error
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-async def test_many_who_want_to_know_make_one_probe() -> None:
-    service, clock = Service(), Clock()
-    service.takes = 0.01
-    check = Check("postgres", service, lifetime=1, clock=clock)
-    assert await asyncio.gather(*(check.healthy() for _ in range(20))) == [True] * 20
-    assert service.asked == 1
-    clock.now += 0.9
-    assert await check.healthy()
-    assert service.asked == 1
-    clock.now += 0.2
-    assert await check.healthy()
-    assert service.asked == 2
-
-
-async def test_a_failed_and_a_late_probe_count_as_no_and_are_logged_once(
-    logged: list[dict[str, Any]],
-) -> None:
-    service, clock = Service(), Clock()
-    check = Check("postgres", service, timeout=0.02, lifetime=1, clock=clock)
-    assert await check.healthy()
-    service.error = ConnectionError()
-    clock.now += 1
-    assert not await check.healthy()
-    service.error, service.takes = None, 5
-    clock.now += 1
-    assert not await check.healthy()
-    service.takes = 0
-    await asyncio.sleep(0.01)
-    clock.now += 1
-    assert await check.healthy()
-    assert [(event["event"], event["service"]) for event in logged] == [
-        ("Service does not answer", "postgres"),
-        ("Service answers again", "postgres"),
+    findings = [
+        (Service("postgres", StateCheck(lambda: vital), vital=True), Finding(vital)),
+        (Service("redis", StateCheck(lambda: other), vital=False), Finding(other)),
     ]
-
-
-async def test_a_probe_that_cannot_be_interrupted_is_not_asked_again_meanwhile() -> None:
-    clock, gone = Clock(), asyncio.Event()
-    asked = 0
-
-    async def stubborn() -> None:
-        nonlocal asked
-        asked += 1
-        while not gone.is_set():
-            with contextlib.suppress(asyncio.CancelledError):
-                await gone.wait()
-
-    check = Check("postgres", stubborn, timeout=0.02, lifetime=1, clock=clock)
-    for _ in range(3):
-        assert not await check.healthy()
-        clock.now += 1
-    assert asked == 1
-    gone.set()
-    await asyncio.sleep(0.01)
-    assert await check.healthy()
-    assert asked == 2
+    report = judge(phase, secrets, findings)
+    assert (report.status, report.code) == (status, code)
+    assert report.services == {"secrets": secrets, "postgres": vital, "redis": other}
 
 
 async def test_a_healthy_backend_says_so_in_one_word_for_each_service(running: Running) -> None:
     answer = await running.client.get("/api/health")
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.json() == {
-        "status": "healthy",
-        "services": {"secrets": "validated", "postgres": "healthy", "redis": "healthy"},
-        "release": "r1",
-    }
+    assert answer.json() == {"status": "healthy", "services": ALL_WELL}
     assert (await running.client.get("/api/health/ready")).json() == {"status": "ready"}
     assert (await running.client.get("/api/health/live")).json() == {"status": "alive"}
 
@@ -135,7 +54,7 @@ async def test_without_redis_it_is_degraded_and_still_serves(running: Running) -
     answer = await running.client.get("/api/health")
     assert answer.status_code == 200
     assert answer.json()["status"] == "degraded"
-    assert answer.json()["services"] == {"secrets": "validated", "postgres": "healthy", "redis": "unhealthy"}
+    assert answer.json()["services"] == ALL_WELL | {"redis": "unhealthy"}
     assert (await running.client.get("/api/health/ready")).status_code == 200
 
 
@@ -143,7 +62,7 @@ async def test_without_postgres_it_is_unhealthy_and_not_ready_but_alive(running:
     await running.postgres.cut()
     answer = await running.client.get("/api/health")
     assert answer.status_code == 503
-    assert answer.json()["services"] == {"secrets": "validated", "postgres": "unhealthy", "redis": "healthy"}
+    assert answer.json()["services"] == ALL_WELL | {"postgres": "unhealthy"}
     ready = await running.client.get("/api/health/ready")
     assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
     assert (await running.client.get("/api/health/live")).status_code == 200
@@ -174,3 +93,64 @@ async def test_a_backend_that_has_not_started_is_alive_only(environment: dict[st
         assert (ready.status_code, ready.json()) == (503, {"status": "starting"})
         report = await client.get("/api/health")
         assert (report.status_code, report.json()["status"]) == (503, "starting")
+
+
+async def test_the_bearer_of_a_token_is_told_details(running: Running) -> None:
+    headers = await running.authorization()
+    await running.redis.cut()
+    document = (await running.client.get("/api/health", headers=headers)).json()
+    details = document.pop("details")
+    assert document == {"status": "degraded", "services": ALL_WELL | {"redis": "unhealthy"}}
+    assert (details["release"], details["stack"]) == ("r1", "tests")
+    assert details["uptime_seconds"] >= 0
+    assert 10_000_000 < details["memory_bytes"] < 1_000_000_000
+    assert details["services"].keys() == {"postgres", "redis", "tokens"}
+    assert details["services"]["postgres"]["latency_ms"] > 0
+    assert details["services"]["postgres"]["error"] is None
+    assert details["services"]["redis"]["error"] == "CacheUnavailableError"
+
+
+async def test_a_token_that_is_refused_is_not_taken_for_a_stranger(running: Running) -> None:
+    answer = await running.client.get("/api/health", headers={"Authorization": "Bearer forged"})
+    assert_problem(answer, 401, "Invalid token")
+
+
+async def test_adding_a_service_is_one_line(running: Running) -> None:
+    state, asked = "degraded", 0
+
+    async def probe() -> None:
+        nonlocal asked
+        asked += 1
+
+    running.backend.health.services += [
+        Service("workers", StateCheck(lambda: state), vital=True, figures=lambda: {"busy": 1}),
+        Service("another", Check("another", probe), vital=False),
+    ]
+    answer = await running.client.get("/api/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["services"] == ALL_WELL | {"workers": "degraded", "another": "healthy"}
+    assert (await running.client.get("/api/health/ready")).status_code == 200
+    detailed = await running.client.get("/api/health", headers=await running.authorization())
+    assert detailed.json()["details"]["services"]["workers"]["figures"] == {"busy": 1}
+    state = "unhealthy"
+    assert (await running.client.get("/api/health")).status_code == 503
+    assert (await running.client.get("/api/health/ready")).status_code == 503
+    assert asked == 1
+
+
+async def test_services_are_asked_at_once_and_live_asks_none(running: Running) -> None:
+    asked, both = 0, asyncio.Event()
+
+    async def probe() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            both.set()
+        await both.wait()
+
+    running.backend.health.services = [
+        Service(name, Check(name, probe, timeout=5), vital=True) for name in ("one", "two")
+    ]
+    assert (await running.client.get("/api/health/live")).status_code == 200
+    assert asked == 0
+    assert (await running.client.get("/api/health")).status_code == 200

@@ -16,3 +16,13 @@ def test_a_process_told_to_stop_while_it_starts_does_not_begin_to_serve() -> Non
     lifecycle.drain()
     lifecycle.serve()
     assert lifecycle.phase is Phase.DRAINING
+
+
+def test_whoever_asked_is_told_once_that_the_end_begins() -> None:
+    lifecycle, told = Lifecycle(), []
+    lifecycle.when_draining(lambda: told.append("jobs"))
+    lifecycle.serve()
+    assert told == []
+    lifecycle.drain()
+    lifecycle.drain()
+    assert told == ["jobs"]

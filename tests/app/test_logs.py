@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 SCRIPT = """
 import logging, structlog
@@ -13,7 +14,7 @@ log = structlog.get_logger(component="test")
 """
 
 
-def logged(statement: str, *secrets: str) -> list[dict[str, str]]:
+def logged(statement: str, *secrets: str) -> list[dict[str, Any]]:
     """What a process of its own, which is what logging is set up for, writes."""
     script = SCRIPT.format(statement=statement, secrets=", ".join(map(repr, secrets)))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -58,3 +59,33 @@ def test_a_known_secret_is_in_no_line_however_it_got_there() -> None:
     assert lines.count("[secret]") >= 5
     assert "signing-key" not in lines
     assert "ssword1" not in lines
+
+
+def test_secrets_are_found_however_they_are_written() -> None:
+    secret = 'pa"ss\\wörd+x/y'
+    lines = logged(f"log.info('it is ' + {secret!r})\nlog.info('/login/pa%22ss%5Cw%C3%B6rd%2Bx%2Fy')", secret)
+    assert [line["message"] for line in lines] == ["it is [secret]", "/login/[secret]"]
+
+
+def test_a_token_is_in_no_line_whoever_signed_it() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
+    (line,) = logged(f"log.info('refused', header='Bearer {token}', path='/x/{token}/y')")
+    assert (line["header"], line["path"]) == ("Bearer [token]", "/x/[token]/y")
+
+
+def test_anything_can_be_logged() -> None:
+    statement = (
+        "import datetime, pathlib\n"
+        "log.info('half \\ud800', path=pathlib.Path('/x'), keys={1: ['\\udfff', None, 1.5, True]})\n"
+        "log.info('large', number=2**70)"
+    )
+    half, large = logged(statement)
+    assert half["message"] == "half ?"
+    assert half["path"] == "/x"
+    assert half["keys"] == {"1": ["?", None, 1.5, True]}
+    assert large["message"] == "large"
+
+
+def test_every_line_of_a_request_carries_its_id() -> None:
+    (line,) = logged("from medianest import logs; logs.REQUEST_ID.set('r-1'); log.info('x')")
+    assert line["request_id"] == "r-1"

@@ -17,6 +17,10 @@ async def test_a_wrong_method(running: Running) -> None:
     answer = await running.client.get("/api/auth/login")
     assert_problem(answer, 405, "Method Not Allowed")
     assert answer.headers["Allow"] == "POST"
+    both = await running.client.delete("/api/users/me")
+    assert_problem(both, 405, "Method Not Allowed")
+    assert both.headers["Allow"] == "GET, HEAD, PATCH"
+    assert (await running.client.post("/api/health")).headers["Allow"] == "GET, HEAD"
 
 
 @pytest.mark.parametrize(

@@ -60,3 +60,14 @@ async def test_a_user_who_is_gone_has_no_profile(running: Running, method: str) 
     body = {"display_name": "New"} if method == "PATCH" else None
     answer = await running.client.request(method, "/api/users/me", headers=headers, json=body)
     assert_problem(answer, 401, "Invalid token")
+
+
+async def test_a_reader_may_ask_for_what_is_in_the_database(running: Running) -> None:
+    headers = await running.authorization()
+    await running.client.get("/api/users/me", headers=headers)
+    async with running.backend.database.connection() as connection:
+        await connection.execute("UPDATE users SET display_name = 'Changed elsewhere'")
+    cached = await running.client.get("/api/users/me", headers=headers)
+    fresh = await running.client.get("/api/users/me", headers=headers | {"Cache-Control": "no-cache"})
+    assert (cached.headers["X-Cache"], fresh.headers["X-Cache"]) == ("hit", "bypass")
+    assert cached.json()["display_name"] != fresh.json()["display_name"] == "Changed elsewhere"

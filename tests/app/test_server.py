@@ -8,104 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
 import pytest
 from medianest.server import DrainPlan
-
-
-class Process:
-    """`python -m medianest` with an environment of its own."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        inherited = {k: v for k, v in os.environ.items() if k in ("PATH", "PYTHONPATH") or "COV" in k}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "medianest"],
-            env=inherited | environment | {"PORT": str(self.port)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.output: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        self.output.extend(self._process.stdout)
-
-    def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
-
-    def wait_for(self, path: str, status: int, seconds: float = 60) -> httpx.Response:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            with suppress(httpx.TransportError):
-                answer = self.get(path)
-                if answer.status_code == status:
-                    return answer
-            assert self._process.poll() is None, self.output
-            time.sleep(0.02)
-        raise AssertionError(f"{path} did not answer {status}: {self.output}")
-
-    def signal(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
-
-    def exit_code(self, seconds: float = 60) -> int:
-        code = self._process.wait(seconds)
-        self._reader.join(5)
-        return code
-
-    def log(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.output]
-
-    def end(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self._reader.join(5)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-
-Start = Callable[[dict[str, str]], Process]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    processes: list[Process] = []
-
-    def run(environment: dict[str, str]) -> Process:
-        processes.append(Process(environment))
-        return processes[-1]
-
-    yield run
-    for process in processes:
-        process.end()
-
-
-@pytest.fixture
-def direct(database_url: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
-    """As `environment`, without links: this process has no event loop to run them meanwhile."""
-    return {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "JWT_SECRET": "kQ3vZ8pR1tYw6uXe2sBn9mLc4hJf7gDa0",
-        "DEMO_USER": "demo",
-        "DEMO_PASSWORD": "zT5rW8nB2vCx",
-        "DRAIN_SECONDS": "5",
-        "MEDIA_DIRECTORY": str(tmp_path / "media"),
-    }
+from process import Start
 
 
 def test_the_seconds_of_a_drain_are_shared_out() -> None:

@@ -5,6 +5,7 @@ from medianest.settings import Settings, SettingsError
 def test_an_empty_environment_gives_the_defaults() -> None:
     settings = Settings.from_environment({})
     assert (settings.port, settings.drain_seconds, settings.demo_user) == (3000, 15, None)
+    assert not settings.docs
     assert (settings.workers, settings.worker_memory_mb) == (None, 100)
 
 
@@ -25,9 +26,15 @@ def test_where_media_are_kept_and_how_many_can_be_set() -> None:
 
 
 def test_the_environment_wins() -> None:
-    environment = {"PORT": "8080", "DRAIN_SECONDS": "30", "STACK": "staging", "RELEASE": "1a2b"}
+    environment = {
+        "PORT": "8080",
+        "DRAIN_SECONDS": "30",
+        "STACK": "staging",
+        "RELEASE": "1a2b",
+        "DOCS": "true",
+    }
     assert Settings.from_environment(environment | {"DEMO_USER": "demo"}) == Settings(
-        port=8080, drain_seconds=30, stack="staging", release="1a2b", demo_user="demo"
+        port=8080, drain_seconds=30, stack="staging", release="1a2b", demo_user="demo", docs=True
     )
 
 
@@ -52,6 +59,7 @@ def test_the_environment_wins() -> None:
             "16",
             "WORKER_MEMORY_MB must be a whole number from 32 to 65536, not '16'",
         ),
+        ("DOCS", "perhaps", "DOCS must be true or false, not 'perhaps'"),
         ("DEMO_USER", "two words", "DEMO_USER must be 1 to 64 letters, digits or . _ @ + -"),
     ],
 )

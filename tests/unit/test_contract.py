@@ -72,7 +72,8 @@ def test_the_backends_environment() -> None:
         for name in names(row[0])
         if "<" not in name
     }
-    assert documented - {"RELEASE"} == set(backend.environment("s", BackendSettings(secrets={})))
+    # RELEASE is set with the container, DOCS by those who want it.
+    assert documented - {"RELEASE", "DOCS"} == set(backend.environment("s", BackendSettings(secrets={})))
 
 
 def test_secret_files_are_where_the_environment_says() -> None:
@@ -117,3 +118,11 @@ def test_outputs() -> None:
     program = (ROOT / "__main__.py").read_text()
     exported = set(re.findall(r'pulumi\.export\(\s*"(\w+)"', program))
     assert {name for row in rows("Outputs of a stack") for name in names(row[0])} == exported
+
+
+def test_metrics_of_the_backend() -> None:
+    """By the text, since the backend's dependencies are in its image alone."""
+    text = (ROOT / "app" / "medianest" / "metrics.py").read_text()
+    documented = [name for row in rows("Metrics of the backend") for name in names(row[0])]
+    assert len(documented) == len(set(documented))
+    assert set(documented) == set(re.findall(r'"(medianest_[a-z_]+)"', text))

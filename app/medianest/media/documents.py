@@ -13,7 +13,7 @@ from medianest.media.headers import Format
 from medianest.media.jobs import UNUSABLE
 from medianest.media.limits import SIZES
 from medianest.media.pictures import Media, Position
-from medianest.problems import MEDIA_TYPE
+from medianest.problems import documented
 
 CURSOR = r"^[0-9]{16}-[0-9a-f]{32}$"
 
@@ -104,27 +104,11 @@ def position_of(cursor: str) -> Position:
 
 def responses(**described: str) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's part on problems: `_404="No such …"`."""
-    return {int(status[1:]): {"description": text, **PROBLEM} for status, text in described.items()}
-
-
-PROBLEM: dict[str, Any] = {
-    "content": {
-        MEDIA_TYPE: {
-            "schema": {
-                "type": "object",
-                "required": ["type", "title", "status", "detail", "instance", "request_id"],
-                "properties": {
-                    "type": {"type": "string"},
-                    "title": {"type": "string"},
-                    "status": {"type": "integer"},
-                    "detail": {"type": "string"},
-                    "instance": {"type": "string"},
-                    "request_id": {"type": ["string", "null"]},
-                },
-            }
-        }
+    texts = {int(status[1:]): text for status, text in described.items()}
+    return {
+        status: {**response, "description": texts[int(status)]}
+        for status, response in documented(*texts).items()
     }
-}
 
 
 def _error(media: Media) -> dict[str, str] | None:

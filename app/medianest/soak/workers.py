@@ -14,11 +14,14 @@ from medianest.soak.protocol import CannotRunError, Figure, at_most, share
 from medianest.soak.replicas import Replicas
 from medianest.soak.target import Target
 from medianest.soak.user import User
+from medianest.workers.errors import Ending
 
 UPLOADS, AT_ONCE = 2.0, 16
 LEAST_DONE = 99.0
 JOB_SECONDS = 60.0
-CHANGES = "medianest_worker_changes_total"
+TERMINATED = "medianest_workers_terminated_total"
+UNASKED = (Ending.CRASHED, Ending.MEMORY, Ending.DEADLINE, Ending.PROTOCOL, Ending.UNRESPONSIVE)
+"""Why workers end that nobody asked to."""
 
 
 class Workers:
@@ -120,6 +123,6 @@ class Workers:
 
     async def _look(self) -> None:
         for address, metrics in (await self._replicas.read()).items():
-            told = metrics.value(CHANGES, "workers", change="terminated")
+            told = sum(metrics.value(TERMINATED, "workers", reason=reason) for reason in UNASKED)
             first, _ = self._terminated.get(address, (told, told))
             self._terminated[address] = (first, told)

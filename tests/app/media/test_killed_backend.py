@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import psycopg
-from test_server import Process, Start, direct, start
+from process import Process, Start
 
 from media.samples import picture
 

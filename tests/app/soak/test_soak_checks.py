@@ -19,7 +19,7 @@ from link import Link
 from medianest.soak.auth_cache import AuthCache
 from medianest.soak.memory import CONNECTIONS, FILES, MEMORY, STARTED, Memory
 from medianest.soak.pictures import picture
-from medianest.soak.workers import CHANGES, Workers
+from medianest.soak.workers import TERMINATED, UNASKED, Workers
 from PIL import Image
 from soaking import Outcome, StandIn, after, backend_process, soaked, target
 
@@ -167,8 +167,12 @@ class Media:
                 "GET /api/media/*": self._look,
                 "DELETE /api/media/*": self._delete,
             },
-            metrics=lambda: HEALTHY | {f'{CHANGES}{{change="terminated"}}': self.terminated},
+            metrics=lambda: HEALTHY | self._terminated(),
         )
+
+    def _terminated(self) -> dict[str, float]:
+        ended = {f'{TERMINATED}{{reason="{reason}"}}': 0.0 for reason in UNASKED}
+        return ended | {f'{TERMINATED}{{reason="crashed"}}': self.terminated}
 
     def _accept(self) -> tuple[int, dict[str, Any]]:
         self.looks[str(len(self.looks))] = 0
@@ -239,7 +243,7 @@ async def test_a_backend_without_pictures_or_without_workers_says_so() -> None:
         assert outcome.verdict["reasons"] == ["this backend takes no pictures: there is no /api/media"]
         stand_in.answers["GET /api/media"] = (200, {})
         outcome = await soaked(Workers(target(stand_in.port)), 1)
-        assert outcome.verdict["reasons"] == [f"the backend tells no workers: /metrics has no {CHANGES}"]
+        assert outcome.verdict["reasons"] == [f"the backend tells no workers: /metrics has no {TERMINATED}"]
 
 
 async def test_the_memory_check_uploads_where_pictures_are_taken() -> None:
