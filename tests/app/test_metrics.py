@@ -2,14 +2,18 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from conftest import Running, StartBackend
 from medianest import metrics
 from medianest.cache import CacheFigures
+from medianest.database import DatabaseFigures
+from medianest.events import EventFigures
+from medianest.login_limits import LimitFigures
 from medianest.loop_lag import LoopLag
 from medianest.request_figures import Durations, RequestFigures
+from medianest.workers.errors import Ending
+from medianest.workers.figures import PoolFigures, WorkerFigures
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -111,60 +115,43 @@ async def test_a_blocked_event_loop_is_seen() -> None:
     assert sum(lag.lags.buckets[lag.lags.bounds.index(0.1) + 1 :]) == 1
 
 
-@dataclass
-class Worker:
-    pid: int
-    resident_bytes: int
-
-
-@dataclass
-class PoolOfConnections:
-    idle: int = 2
-    active: int = 3
-    waiting: int = 4
-    created: int = 5
-    destroyed: int = 6
-    errors: int = 7
-    exhausted: int = 8
-
-
-@dataclass
-class Figures:
-    """What the worker pool, the event manager and the limits on logins count."""
-
-    size: int = 9
-    healthy: int = 10
-    busy: int = 11
-    queued: int = 12
-    tasks_completed: int = 13
-    tasks_failed: int = 14
-    tasks_cancelled: int = 15
-    tasks_refused: int = 16
-    workers_created: int = 17
-    workers_terminated: dict[str, int] = field(default_factory=lambda: {"crashed": 18, "memory": 19})
-    listeners: dict[str, int] = field(default_factory=lambda: {"users": 20})
-    delivered: int = 21
-    failed: int = 22
-    refused: int = 23
-    without_redis: int = 24
-    workers: list[Worker] = field(default_factory=lambda: [Worker(1, 100), Worker(2, 200)])
+POOL = PoolFigures(
+    size=9,
+    healthy=10,
+    busy=11,
+    queued=12,
+    queue_limit=100,
+    oldest_queued_seconds=25,
+    tasks_completed=13,
+    tasks_failed=14,
+    tasks_cancelled=15,
+    tasks_refused=16,
+    tasks_retried=0,
+    workers_created=17,
+    workers_terminated={Ending.CRASHED: 18, Ending.MEMORY: 19},
+    starts_failed=0,
+    workers=(WorkerFigures(1, 100, busy=False), WorkerFigures(2, 200, busy=True)),
+)
 
 
 def test_each_part_has_its_figures() -> None:
-    figures = Figures()
     families = [
         *metrics.cache(CacheFigures(True, 1, 2, 3, 4, 5, 6, 7)),
-        *metrics.database(PoolOfConnections()),
-        *metrics.workers(figures),
-        *metrics.events(figures),
-        *metrics.logins(figures),
+        *metrics.database(DatabaseFigures(5, 2, 3, 4, 5, 6, 7, 8)),
+        *metrics.workers(POOL),
+        *metrics.events(EventFigures({"users": 20}, 21, 22)),
+        *metrics.logins(LimitFigures(23, 24)),
     ]
     found = {
         (sample.name, *sample.labels.values()): sample.value
         for family in families
         for sample in family.samples
     }
-    assert found == {
+    never: dict[tuple[str, ...], float] = {
+        ("medianest_workers_terminated_total", str(ending)): 0
+        for ending in set(Ending) - {Ending.CRASHED, Ending.MEMORY}
+    }
+    assert found == never | {
         ("medianest_cache_up",): 1,
         ("medianest_cache_connections",): 1,
         ("medianest_cache_requests_total", "hit"): 2,
@@ -184,6 +171,7 @@ def test_each_part_has_its_figures() -> None:
         ("medianest_workers", "healthy"): 10,
         ("medianest_workers", "busy"): 11,
         ("medianest_worker_tasks_queued",): 12,
+        ("medianest_worker_queue_age_seconds",): 25,
         ("medianest_worker_tasks_total", "completed"): 13,
         ("medianest_worker_tasks_total", "failed"): 14,
         ("medianest_worker_tasks_total", "cancelled"): 15,

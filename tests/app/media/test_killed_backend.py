@@ -16,8 +16,6 @@ from process import Process, Start
 
 from media.samples import picture
 
-__all__ = ["direct", "start"]
-
 
 def states(database_url: str) -> Counter[str]:
     with psycopg.connect(database_url) as connection:
