@@ -82,8 +82,10 @@ class WorkerPool:
             await asyncio.wait(running, timeout=finish_seconds)
         tasks = [*self._tending, *self._keeping]
         for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            if not task.cancelling():  # a second time would interrupt it at tidying up
+                task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         for slot in self._slots:
             slot.up.set()  # nothing to wait for any more
 

@@ -16,9 +16,9 @@ from medianest.workers.worker import (
     describe_exit,
 )
 
-from workers.pools import MEASURED, Held, until
+from workers.pools import BARE, Held, until
 
-OPTIONS = WorkerOptions(["workers.tasks"], 100 * MEGABYTE, 10, MEASURED)
+OPTIONS = WorkerOptions(["workers.tasks"], 100 * MEGABYTE, 10, BARE)
 
 
 @pytest.fixture
@@ -96,9 +96,9 @@ async def test_a_start_that_is_cancelled_leaves_nothing() -> None:
 
 async def test_why_it_cannot_start_is_told_with_what_it_printed() -> None:
     with pytest.raises(WorkerStartError, match=r"^ended with exit code 7; cannot go on$"):
-        await Worker.start(WorkerOptions(["workers.broken_dies"], 100 * MEGABYTE, 10, MEASURED))
+        await Worker.start(WorkerOptions(["workers.broken_dies"], 100 * MEGABYTE, 10, BARE))
     with pytest.raises(WorkerStartError, match=r"^it was not up within 1 s; going to sleep$"):
-        await Worker.start(WorkerOptions(["workers.broken_hangs"], 100 * MEGABYTE, 1, MEASURED))
+        await Worker.start(WorkerOptions(["workers.broken_hangs"], 100 * MEGABYTE, 1, BARE))
 
 
 async def test_output_is_kept_for_who_asks(worker: Worker) -> None:
