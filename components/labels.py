@@ -7,3 +7,6 @@ OWNER = "medianest.owner"
 STACK = "medianest.stack"
 COMPONENT = "medianest.component"
 RELEASE = "medianest.release"
+
+# Components whose volumes hold data. Other volumes hold what the state can make again.
+DATA_COMPONENTS = ("postgres", "redis", "backend")

@@ -7,13 +7,14 @@ import hashlib
 import pulumi
 import pulumi_docker as docker
 
-from components.containers import run_workload, volume_labels
+from components.containers import run_workload
 from components.images import Images
 from components.networks import Networks
 from components.secret_files import DIRECTORY, SecretFiles
 from components.settings import SERVICE_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
+from components.volumes import data_volume
 from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 
 USER = "999"
@@ -45,7 +46,7 @@ class Redis(pulumi.ComponentResource):
         )
         acl = secret.current.apply(lambda value: access_list([value]))
         files = SecretFiles(stack, "redis", {"users.acl": acl}, user=USER, opts=child)
-        data = docker.Volume("redis-data", docker.VolumeArgs(labels=volume_labels(labels)), child)
+        data = data_volume(stack, "redis-data", "redis", child)
         self.containers = run_workload(
             "redis",
             Workload(

@@ -102,7 +102,13 @@ class Pulumi:
             raise OperationError(f"Pulumi could not mend stack {self._stack}: {said(done.stderr)}")
 
     def change(
-        self, command: str, on_event: OnEvent, on_interrupt: Callable[[int], None], *, refresh: bool = False
+        self,
+        command: str,
+        on_event: OnEvent,
+        on_interrupt: Callable[[int], None],
+        *,
+        refresh: bool = False,
+        options: Sequence[str] = (),
     ) -> Outcome:
         """Run `up` or `destroy`, and hand over each event of the engine as it happens.
 
@@ -122,6 +128,7 @@ class Pulumi:
             *("--stack", self._stack, "--config-file", str(self._settings_copy)),
             *("--event-log", f"/dev/fd/{writing}"),
             *(["--refresh"] if refresh else []),
+            *options,
         ]
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
             process = subprocess.Popen(

@@ -33,6 +33,7 @@ def check_update(
     engine = facts.gather_engine(api, local)
     port = facts.gather_port(api, settings.gateway.address, settings.gateway.port, local)
     locks, lock_problems = judge_locks(session, stack)
+    found = resources(api, project, stack)
     refuse(
         [
             *verdicts.judge_engine(engine),
@@ -45,7 +46,8 @@ def check_update(
             *verdicts.judge_memory(engine, settings),
             *verdicts.judge_port(port, project, stack),
             *lock_problems,
-            *verdicts.judge_owner(resources(api, project, stack), owner, stack),
+            *verdicts.judge_owner(found, owner, stack),
+            *verdicts.judge_data(state, found, settings, stack),
         ],
         f"stack {stack} cannot be deployed now",
     )
