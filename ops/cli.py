@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from ops.activate import activate
+from ops.backup.command import backup, restore
 from ops.down import down
 from ops.errors import ExitCode, OperationError
 from ops.list_stacks import list_stacks
@@ -38,6 +39,7 @@ app = typer.Typer(
 for name, command, panel in (
     ("up", up, "Stacks"),
     ("down", down, "Stacks"),
+    ("restore", restore, "Stacks"),
     ("verify", verify, "Stacks"),
     ("status", status, "Stacks"),
     ("logs", logs, "Stacks"),
@@ -47,3 +49,4 @@ for name, command, panel in (
     ("test", run_tests, "This project"),
 ):
     app.command(name, rich_help_panel=panel)(command)
+app.add_typer(backup, name="backup", rich_help_panel="Stacks")

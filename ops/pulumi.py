@@ -84,9 +84,13 @@ class Pulumi:
         if done.returncode:
             raise OperationError(f"Pulumi could not clear the lock: {said(done.stderr)}")
 
-    def export(self) -> Mapping[str, Any] | None:
-        """The stack's deployment, or None where the back end has no such stack."""
-        done = self._call(["stack", "export", "--stack", self._stack])
+    def export(self, *, show_secrets: bool = False) -> Mapping[str, Any] | None:
+        """The stack's deployment, or None where the back end has no such stack.
+
+        With `show_secrets` it holds them in plain: for this process alone.
+        """
+        shown = ["--show-secrets"] if show_secrets else []
+        done = self._call(["stack", "export", "--stack", self._stack, *shown])
         if done.returncode == 0:
             deployment: Mapping[str, Any] = json.loads(done.stdout)["deployment"]
             return deployment

@@ -116,6 +116,7 @@ def ensure_setup(output: Output, yes: bool) -> None:
 
 def prepare(session: Session, stack: str, output: Output) -> StackSettings:
     """The stack's settings, after the preflight. Raises OperationError and has touched nothing then."""
+    from ops.backup.restore import refuse_half_restored
     from ops.engine import connect
     from ops.interrupted import mend
     from ops.preflight.check import check_update
@@ -123,6 +124,7 @@ def prepare(session: Session, stack: str, output: Output) -> StackSettings:
 
     require_stack(stack, session.project.stacks())
     settings = load_settings(session.project, stack)
+    refuse_half_restored(session, stack)
     api = connect(session.environment)
     check_update(session, stack, settings, session.state(stack), api, output.progress)
     mend(session, stack, api, output.progress)

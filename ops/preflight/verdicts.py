@@ -163,7 +163,7 @@ def judge_owner(found: Sequence[Resource], owner: str | None, stack: str) -> lis
 def judge_data(
     state: StackState | None, found: Sequence[Resource], settings: StackSettings, stack: str
 ) -> list[Problem]:
-    """No update may delete a protected volume, nor begin with an empty one in the place of one that is gone."""
+    """No update may delete a protected volume, nor put an empty one in the place of one that is gone."""
     kept = [
         resource
         for resource in (state.resources if state else ())
