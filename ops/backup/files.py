@@ -20,31 +20,33 @@ READ_WELL = (0, 1)
 
 _TAR = (
     "tar --create --file=- --format=posix --pax-option=delete=atime,delete=ctime --numeric-owner "
-    f"--warning=no-file-changed --exclude=./{STAGING} --directory={PATH}"
+    f"--warning=no-file-changed --anchored --exclude={PATH[1:]}/{STAGING} --directory=/"
 )
-_FIRST = f"date +%s >&2; exec {_TAR} ."
-_SECOND = f'exec {_TAR} --newer="@$1" .'
+# From outside, so that the volume's own owner and mode are in the archive, which the engine drops of `.`.
+_FIRST = f"date +%s >&2; exec {_TAR} {PATH[1:]}"
+_SECOND = f'exec {_TAR} --newer="@$1" {PATH[1:]}'
 
 # Each step can be cut off and done again. `moved` says that all that was there is in `old`.
 _PREAMBLE = f"""cd {PATH}
 staging={PATH}/{STAGING}
+new=$staging/{PATH[1:]}
 each() {{ find "$1" -mindepth 1 -maxdepth 1 ! -name {STAGING} -exec mv -n -t "$2" {{}} +; }}
 """
-_PREPARE = f'{_PREAMBLE}rm -rf "$staging"; mkdir -m 0700 "$staging" "$staging/new" "$staging/old"'
+_PREPARE = f'{_PREAMBLE}rm -rf "$staging"; mkdir -m 0700 "$staging" "$new" "$staging/old"'
 _SWAP = f"""{_PREAMBLE}
 [ -d "$staging" ] || exit 0
 [ -e "$staging/moved" ] || {{
   each {PATH} "$staging/old"
   chown --reference={PATH} "$staging/old"; chmod --reference={PATH} "$staging/old"; touch "$staging/moved"
 }}
-each "$staging/new" {PATH}
-chown --reference="$staging/new" {PATH}; chmod --reference="$staging/new" {PATH}
+each "$new" {PATH}
+chown --reference="$new" {PATH}; chmod --reference="$new" {PATH}
 sync {PATH}
 """
 _TAKE_BACK = f"""{_PREAMBLE}
 [ -d "$staging" ] || exit 0
 if [ -e "$staging/moved" ]; then
-  each {PATH} "$staging/new"
+  each {PATH} "$new"
   chown --reference="$staging/old" {PATH}; chmod --reference="$staging/old" {PATH}; rm "$staging/moved"
 fi
 [ ! -d "$staging/old" ] || each "$staging/old" {PATH}
@@ -89,7 +91,7 @@ class Files:
 
     def stage(self, archive: Iterable[bytes]) -> None:
         """Unpack an archive beside what is there; a later one overwrites an earlier one."""
-        self.shell.unpack(self.volume, f"{STAGING}/new", archive)
+        self.shell.unpack(self.volume, STAGING, archive)
 
     def put_in_place(self) -> None:
         """Swap what is there with what is staged; nothing where nothing is."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -238,23 +239,23 @@ def swap(target: Target, meter: Meter) -> float:
 
 
 def stop(target: Target) -> None:
-    """Stop what uses the data: backends and workers in order, then the cache."""
-    for item in users(target, reverse=True):
-        target.api.stop(item, timeout=STOP_SECONDS)
+    """Stop what uses the data, all at once: each takes its time to drain."""
+    names = users(target)
+    with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
+        list(pool.map(lambda name: target.api.stop(name, timeout=STOP_SECONDS), names))
 
 
 def start(target: Target, meter: Meter) -> None:
-    """Start what was stopped, the cache first, and wait until all of it is healthy."""
+    """Start what was stopped, and wait until all of it is healthy."""
     meter.phase("Starting the backends")
-    for item in users(target):
-        target.api.start(item)
-        if item in target.state.outputs["containers"]["redis"]:
-            wait_until_healthy(target.api, [item])
-    wait_until_healthy(target.api, users(target))
+    names = users(target)
+    for name in names:
+        target.api.start(name)
+    wait_until_healthy(target.api, names)
 
 
-def users(target: Target, *, reverse: bool = False) -> list[str]:
-    """Names of the containers that use the data, the cache first."""
+def users(target: Target) -> list[str]:
+    """Names of the containers that use the data or cache it, the cache first."""
     listed = target.state.outputs["containers"]
     order = sorted(listed.items(), key=lambda item: item[0] != "redis")
     present = {
@@ -263,8 +264,7 @@ def users(target: Target, *, reverse: bool = False) -> list[str]:
         if item["Labels"].get(labels.COMPONENT) not in KEPT_RUNNING
     }
     names = [name for component, found in order if component not in KEPT_RUNNING for name in found]
-    found = [name for name in names if name in present]
-    return found[::-1] if reverse else found
+    return [name for name in names if name in present]
 
 
 def undo(target: Target, meter: Meter) -> bool:
