@@ -14,6 +14,7 @@ from ops.list_stacks import list_stacks
 from ops.logs import logs
 from ops.run_tests import run_tests
 from ops.setup.command import setup
+from ops.state_command import state
 from ops.status import status
 from ops.up import up
 from ops.verify import verify
@@ -50,3 +51,4 @@ for name, command, panel in (
 ):
     app.command(name, rich_help_panel=panel)(command)
 app.add_typer(backup, name="backup", rich_help_panel="Stacks")
+app.add_typer(state, name="state", rich_help_panel="Stacks")

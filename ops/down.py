@@ -49,6 +49,7 @@ def down(
     from ops.interrupted import mend
     from ops.preflight.check import check_removal
     from ops.session import open_session
+    from ops.state_copies import keep_copy
 
     output, began = Output(as_json), time.monotonic()
     session = open_session()
@@ -70,6 +71,7 @@ def down(
             refuse_deletion(stack, volumes, declared=declared)
     if not yes:
         confirm(stack, found, volumes)
+    keep_copy(session, stack)
     mend(session, stack, api, output.progress)
     changes = destroy(session, stack, with_data=delete_data) if state else {}
     swept = sweep(api, session.project.name, stack, state.owner if state else None)

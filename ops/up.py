@@ -121,10 +121,12 @@ def prepare(session: Session, stack: str, output: Output) -> StackSettings:
     from ops.interrupted import mend
     from ops.preflight.check import check_update
     from ops.project import load_settings, require_stack
+    from ops.state_copies import keep_copy
 
     require_stack(stack, session.project.stacks())
     settings = load_settings(session.project, stack)
     refuse_half_restored(session, stack)
+    keep_copy(session, stack)
     api = connect(session.environment)
     check_update(session, stack, settings, session.state(stack), api, output.progress)
     mend(session, stack, api, output.progress)
@@ -141,6 +143,8 @@ def deploy(session: Session, stack: str, output: Output) -> Update:
     from ops.progress import Progress
     from ops.pulumi import Pulumi
     from ops.start_up import StartUpWatch
+    from ops.state_copies import keep_copy
+    from ops.unknown import clear_unknown
 
     api, project = connect(session.environment), session.project.name
     found = drift.drifted(
@@ -163,6 +167,9 @@ def deploy(session: Session, stack: str, output: Output) -> Update:
     if failed:
         root = session.project.root
         raise explain_failure(root, stack, "up", outcome, progress.update, start_up.evidence)
+    keep_copy(session, stack)
+    if (deployed := session.state(stack)) is not None:
+        clear_unknown(api, project, stack, deployed, output.progress)
     if found:
         names = progress.update.outputs["containers"].values()
         drift.wait_until_healthy(api, [name for listed in names for name in listed])

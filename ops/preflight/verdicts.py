@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,10 +129,13 @@ def judge_lock(lock: Lock, holder: Holder, stack: str) -> list[Problem]:
     return []
 
 
-def judge_owner(found: Sequence[Resource], owner: str | None, stack: str) -> list[Problem]:
+def judge_owner(
+    found: Sequence[Resource], owner: str | None, stack: str, copied: Collection[str] = ()
+) -> list[Problem]:
     """What carries the stack's labels must have been made by the state at hand.
 
-    `owner` is the state's id of the stack, None where the state does not know the stack.
+    `owner` is the state's id of the stack, None where the state does not know the stack; `copied` are
+    the ids in copies of the state.
     """
     foreign = [resource for resource in found if resource.owner != owner]
     if not foreign:
@@ -141,6 +144,14 @@ def judge_owner(found: Sequence[Resource], owner: str | None, stack: str) -> lis
     foreign.sort(key=lambda resource: (resource.kind != "volume", str(resource)))
     names = ", ".join(str(resource) for resource in foreign[:SHOWN])
     more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
+    if owner is None and any(resource.owner in copied for resource in foreign):
+        return [
+            Problem(
+                f"the state does not know stack {stack}, which is on this engine, but there is a copy of the "
+                f"state that does: {names}{more}",
+                f"Nothing was touched. Put the copy back: ./medianest state restore {stack}",
+            )
+        ]
     if owner is None and any(resource.kind == "volume" for resource in foreign):
         return [
             Problem(
