@@ -27,10 +27,10 @@ class StackEntry:
     url: str
     release: str
     updated: str
+    problem: str
+    """Why its state cannot be read; empty where it can."""
     containers: int
     volumes: int
-    problem: str = ""
-    """Why its state cannot be read."""
 
 
 def list_stacks(as_json: JsonOption = False) -> None:
@@ -116,7 +116,7 @@ def gather(session: Session, found: Sequence[Resource]) -> list[StackEntry]:
             )
         )
     entries += [
-        StackEntry(stack, stack in with_settings, False, True, owner, "", "", "", **count(own))
+        StackEntry(stack, stack in with_settings, False, True, owner, "", "", "", "", **count(own))
         for (stack, owner), own in on_engine.items()
     ]
     return sorted(entries, key=lambda entry: (entry.stack, entry.foreign))

@@ -75,7 +75,7 @@ def keep_copy(session: Session, stack: str) -> None:
     if own and own[-1].name.split("-")[1].startswith(digest):
         return
     write_private(place / f"{datetime.now(UTC):{TIME}}-{digest}.json.gz", gzip.compress(text, 6))
-    for old in [*own, place][: len(own) + 1 - KEPT]:
+    for old in own[: max(0, len(own) + 1 - KEPT)]:
         old.unlink()
 
 

@@ -201,6 +201,41 @@ def list_backups(stack: StackArgument, to: ToOption = None, as_json: JsonOption 
     output.show(table)
 
 
+@backup.command("verify")
+def verify_backup(
+    stack: StackArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.", show_default=False)],
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Restore a backup into a scratch database, compare it to the row, and mark it as verified.
+
+    The stack must run: the scratch database is made of its image.
+
+    Examples:
+
+        ./medianest backup verify staging staging-20261124T030000Z.unverified
+    """
+    from ops.backup.keys import keys_at_hand
+    from ops.backup.make import check
+    from ops.backup.meter import Meter
+    from ops.backup.restore import opened
+    from ops.backup.shelf import UNVERIFIED, Shelf
+    from ops.backup.target import open_target
+    from ops.session import open_session
+
+    output, session = Output(as_json), open_session()
+    with opened(file):
+        target = open_target(session, stack)
+    shelf = Shelf(file.parent, stack)
+    with shelf.only_one():
+        target.clear_helpers()
+        check(target, file, keys_at_hand(session, stack, key_file), Meter())
+        path = shelf.mark_verified(file) if file.suffix == UNVERIFIED else file
+    output.document({"stack": stack, "file": str(path), "verified": True})
+    output.show(f"[bold green]It can be restored:[/] {path}")
+
+
 @backup.command("key")
 def show_key(stack: StackArgument) -> None:
     """Print the key of a stack's backups, to be kept where the state is not.

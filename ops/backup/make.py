@@ -16,7 +16,7 @@ from ops.backup.manifest import Database, Manifest, differences
 from ops.backup.meter import Meter
 from ops.backup.postgres import STAGED
 from ops.backup.scratch import scratch_server
-from ops.backup.sealed import DamagedFileError, Keys
+from ops.backup.sealed import DamagedFileError, Keys, WrongKeyError
 from ops.backup.shelf import Shelf
 from ops.backup.target import Target
 from ops.data import volume_sizes
@@ -149,7 +149,7 @@ def check(target: Target, path: Path, keys: Keys, meter: Meter) -> None:
                 meter.count, {DATABASE: lambda dump: scratch.stage(dump, size, manifest.database.roles)}
             )
             problems = differences(manifest.database, scratch.fingerprint(STAGED).tables)
-    except DamagedFileError:
+    except (DamagedFileError, WrongKeyError):
         raise
     except OperationError as error:
         raise not_good(path, error.message) from error
@@ -159,7 +159,7 @@ def check(target: Target, path: Path, keys: Keys, meter: Meter) -> None:
 
 def not_good(path: Path, why: str) -> OperationError:
     return OperationError(
-        f"the backup was written, but it cannot be restored: {why}",
-        f"It is kept as {path}, marked as not verified. Earlier backups were not touched.",
+        f"the backup cannot be restored: {why}",
+        f"It is {path}, not marked as verified. Other backups were not touched.",
         ExitCode.NOT_VERIFIED,
     )
