@@ -7,7 +7,8 @@ from typing import Any
 import typer
 
 from ops.activate import activate
-from ops.backup.command import backup, restore
+from ops.backup.command import backup
+from ops.backup.restore_command import restore
 from ops.down import down
 from ops.errors import ExitCode, OperationError
 from ops.list_stacks import list_stacks
