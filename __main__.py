@@ -1,4 +1,4 @@
-"""A stack: its images and networks, Postgres and Redis, the backend, and the gateway before it."""
+"""A stack: its images and networks, Postgres and Redis, the backend, the gateway, the seal on its data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from components.networks import Networks
 from components.owner import StackOwner
 from components.postgres import Postgres
 from components.redis import Redis
+from components.seal import Seal
+from components.settings import SERVICE_SECRETS
 from components.stack import Stack
+from components.stack_secret import StackSecret
 
 hardening.enforce()
 
@@ -31,6 +34,13 @@ if settings.pin:
 
 images = Images(stack)
 networks = Networks(stack)
+# Early: when the rest of a stack does not get up is when its data has to be saved.
+backup_key = StackSecret(
+    "backup_key",
+    SERVICE_SECRETS["backup_key"],
+    team_secret("backup_key"),
+    generation=settings.generation("backup_key"),
+)
 postgres = Postgres(stack, networks, images, team_secret("postgres_password"))
 redis = Redis(stack, networks, images, team_secret("redis_password"))
 backend = Backend(
@@ -42,6 +52,7 @@ backend = Backend(
     {secret: team_secret(secret) for secret in [*settings.backend.secrets, *settings.idle.secrets]},
 )
 gateway = Gateway(stack, networks, images)
+Seal("seal", [backup_key, networks, postgres, redis, backend, gateway], protected=settings.data.protected)
 
 pulumi.export("url", gateway.url)
 pulumi.export("release", backend.release)

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components import labels as label
-from components.containers import run_workload, volume_labels
+from components.containers import run_workload
 from components.images import Images
 from components.networks import Networks
 from components.postgres import Postgres
@@ -19,6 +19,7 @@ from components.secret_files import DIRECTORY, SecretFiles
 from components.settings import BackendSettings
 from components.stack import Stack
 from components.stack_secret import StackSecret
+from components.volumes import data_volume
 from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 
 
@@ -68,11 +69,7 @@ class Backend(pulumi.ComponentResource):
         secrets = SecretFiles(stack, "backend", files, user=settings.user, version=version, opts=child)
 
         self.volumes = {
-            volume.name: docker.Volume(
-                f"backend-{volume.name}",
-                docker.VolumeArgs(labels=volume_labels(stack.labels("backend"))),
-                child,
-            ).name
+            volume.name: data_volume(stack, f"backend-{volume.name}", "backend", child).name
             for volume in [*settings.volumes, *idle.volumes]
         }
         pin = stack.settings.pin

@@ -10,3 +10,6 @@ RELEASE = "medianest.release"
 # On the backend's image, where the team puts them: see docs/contract.md.
 SCHEMA = "medianest.schema"
 SCHEMA_SERVES = "medianest.schema.serves"
+
+# Components whose volumes hold data. Other volumes hold what the state can make again.
+DATA_COMPONENTS = ("postgres", "redis", "backend")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
-from components.containers import run_workload, volume_labels
+from components.containers import run_workload
 from components.database_roles import DatabaseRoles
 from components.images import Images
 from components.networks import Networks
@@ -13,6 +13,7 @@ from components.secret_files import DIRECTORY, SecretFiles
 from components.settings import SERVICE_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
+from components.volumes import data_volume
 from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 
 USER = "999"
@@ -54,7 +55,7 @@ class Postgres(pulumi.ComponentResource):
             opts=child,
         )
         files = SecretFiles(stack, "postgres", {"postgres_password": first.current}, user=USER, opts=child)
-        data = docker.Volume("postgres-data", docker.VolumeArgs(labels=volume_labels(labels)), child)
+        data = data_volume(stack, "postgres-data", "postgres", child)
         self.containers = run_workload(
             "postgres",
             Workload(

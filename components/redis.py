@@ -7,13 +7,14 @@ import pulumi_docker as docker
 
 from components.accounts import REDIS_ADMINISTRATOR_FILE, acl_rules, password_hash
 from components.cache_users import CacheUsers
-from components.containers import run_workload, volume_labels
+from components.containers import run_workload
 from components.images import Images
 from components.networks import Networks
 from components.secret_files import DIRECTORY, SecretFiles
 from components.settings import SERVICE_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
+from components.volumes import data_volume
 from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 
 USER = "999"
@@ -64,7 +65,7 @@ class Redis(pulumi.ComponentResource):
             user=USER,
             opts=child,
         )
-        data = docker.Volume("redis-data", docker.VolumeArgs(labels=volume_labels(labels)), child)
+        data = data_volume(stack, "redis-data", "redis", child)
         self.containers = run_workload(
             "redis",
             Workload(

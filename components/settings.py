@@ -15,7 +15,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 COMPONENT_KEYS = frozenset(
-    {"backend", "postgres", "redis", "gateway", "verification", "deploy", "generations", "pin"}
+    {
+        *("backend", "postgres", "redis", "gateway", "verification"),
+        *("data", "backup", "deploy", "generations", "pin"),
+    }
 )
 # File names that the toolkit writes into /run/secrets itself.
 RESERVED_FILES = frozenset({"database_url", "redis_url"})
@@ -101,6 +104,8 @@ class SecretSettings(_Settings):
 SERVICE_SECRETS: Mapping[str, SecretSettings] = {
     "postgres_password": SecretSettings(length=40),
     "redis_password": SecretSettings(length=40),
+    # 43 characters of base64 are 256 bits.
+    "backup_key": SecretSettings(length=43, minimum_length=32, previous=True),
 }
 
 
@@ -195,6 +200,28 @@ class GatewaySettings(_Settings):
     limits: LimitSettings = LimitSettings(memory_mb=128)
 
 
+class DataSettings(_Settings):
+    """The volumes of Postgres, Redis and the backend."""
+
+    protected: bool = Field(
+        True,
+        description="Nothing deletes or replaces them: neither an update nor `pulumi destroy`, and `down` "
+        "only with --delete-data. Stacks to throw away set it to false.",
+    )
+
+
+class BackupSettings(_Settings):
+    """Backups of the database and of the backend's volumes."""
+
+    schedule: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = Field(
+        None, description="Time of day, HH:MM, local: `backup --due` makes one a day; null for none."
+    )
+    keep: int = Field(7, ge=1, description="So many verified backups are kept; older ones are removed.")
+    directory: str | None = Field(
+        None, description="Where backups go; null for backups/STACK in the user's state directory."
+    )
+
+
 CheckName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Command = Annotated[list[str], Field(min_length=1)]
 
@@ -267,6 +294,8 @@ class StackSettings(_Settings):
     redis: RedisSettings = RedisSettings()
     gateway: GatewaySettings = GatewaySettings()
     verification: VerificationSettings = VerificationSettings()
+    data: DataSettings = DataSettings()
+    backup: BackupSettings = BackupSettings()
     deploy: DeploySettings = DeploySettings()
     generations: dict[str, Annotated[int, Field(ge=1)]] = Field(
         {}, description="By secret, 1 unless given: raise one to rotate it (`./medianest secrets rotate`)."

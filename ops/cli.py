@@ -7,6 +7,8 @@ from typing import Any
 import typer
 
 from ops.activate import activate
+from ops.backup.command import backup
+from ops.backup.restore_command import restore
 from ops.down import down
 from ops.errors import ExitCode, OperationError
 from ops.list_stacks import list_stacks
@@ -17,6 +19,7 @@ from ops.run_tests import run_tests
 from ops.secrets.command import app as secrets
 from ops.setup.command import setup
 from ops.soak import soak
+from ops.state_command import state
 from ops.status import status
 from ops.up import up
 from ops.verify import verify
@@ -44,6 +47,7 @@ for name, command, panel in (
     ("down", down, "Stacks"),
     ("releases", releases, "Stacks"),
     ("rollback", rollback, "Stacks"),
+    ("restore", restore, "Stacks"),
     ("verify", verify, "Stacks"),
     ("status", status, "Stacks"),
     ("logs", logs, "Stacks"),
@@ -55,3 +59,5 @@ for name, command, panel in (
 ):
     app.command(name, rich_help_panel=panel)(command)
 app.add_typer(secrets, name="secrets", rich_help_panel="Stacks")
+app.add_typer(backup, name="backup", rich_help_panel="Stacks")
+app.add_typer(state, name="state", rich_help_panel="Stacks")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ from ops.output import Output, seconds
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from ops.data import DataVolume
     from ops.engine import Resource
     from ops.session import Session
 
@@ -25,21 +26,32 @@ if TYPE_CHECKING:
 PROOF_SECONDS = 5.0
 
 
-def down(stack: StackArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
+def down(
+    stack: StackArgument,
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", help="Also where the stack's data is protected.")
+    ] = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Remove a stack with all its data: containers, networks, volumes, images, state.
 
-    Its settings file stays. Asks first; without a terminal it needs --yes.
+    Its settings file and its backups stay. Where its data is protected, which it is unless the
+    settings say `medianest:data: {protected: false}`, it refuses without --delete-data, and says
+    what would be deleted. Asks first; without a terminal it needs --yes.
 
     Examples:
 
         ./medianest down review-17
 
-        ./medianest down staging --yes --json
+        ./medianest down staging --delete-data --yes --json
     """
+    from ops.data import data_volumes, is_protected, refuse_deletion, volume_sizes
     from ops.engine import connect, resources
     from ops.interrupted import mend
     from ops.preflight.check import check_removal
     from ops.session import open_session
+    from ops.state_copies import keep_copy
 
     output, began = Output(as_json), time.monotonic()
     session = open_session()
@@ -52,11 +64,19 @@ def down(stack: StackArgument, yes: YesOption = False, as_json: JsonOption = Fal
         output.show(f"There is nothing of stack {stack}.")
         return
     check_removal(session, stack, state, api, output.progress)
+    volumes = data_volumes(found, session.project.name, stack)
+    if volumes and not (delete_data and yes):
+        volumes = data_volumes(found, session.project.name, stack, volume_sizes(api))
+    if volumes and not delete_data:
+        declared = declared_protection(session, stack)
+        if is_protected(state, declared):
+            refuse_deletion(stack, volumes, declared=declared)
     if not yes:
-        confirm(stack, found)
+        confirm(stack, found, volumes)
+    keep_copy(session, stack)
     mend(session, stack, api, output.progress)
     remove_one_shots(api, session.project.name, stack, state.owner if state else None)
-    changes = destroy(session, stack) if state else {}
+    changes = destroy(session, stack, with_data=delete_data) if state else {}
     swept = sweep(api, session.project.name, stack, state.owner if state else None)
     prove_empty(api, session.project.name, stack)
     remove_from_backend(session, stack)
@@ -67,30 +87,46 @@ def down(stack: StackArgument, yes: YesOption = False, as_json: JsonOption = Fal
     output.show(f"[bold green]Stack {stack} is gone:[/] nothing with its labels is left. ({seconds(took)})")
 
 
-def confirm(stack: str, found: Sequence[Resource]) -> None:
+def declared_protection(session: Session, stack: str) -> bool:
+    """Whether the settings protect the stack's data. Settings that cannot be read do."""
+    from ops.project import load_settings
+
+    try:
+        return load_settings(session.project, stack).data.protected
+    except OperationError:
+        return True
+
+
+def confirm(stack: str, found: Sequence[Resource], volumes: Sequence[DataVolume] = ()) -> None:
     """Ask before data is deleted. Raises OperationError when the answer is no, or nobody can answer."""
     if not sys.stdin.isatty():
         raise OperationError(
             f"down deletes stack {stack} with its data, and nobody is there to ask",
-            f"Run: ./medianest down {stack} --yes",
+            f"Run: ./medianest down {stack}{' --delete-data' if volumes else ''} --yes",
             ExitCode.USAGE,
         )
-    volumes = [resource.name for resource in found if resource.kind == "volume"]
     containers = [resource for resource in found if resource.kind == "container"]
     typer.echo(f"Stack {stack}: {len(containers)} containers, {len(volumes)} volumes with data.", err=True)
+    for volume in volumes:
+        typer.echo(f"  - {volume}", err=True)
     if not typer.confirm("Delete them for good?", err=True):
         raise OperationError("nothing was deleted", code=ExitCode.REFUSED)
 
 
-def destroy(session: Session, stack: str) -> dict[str, int]:
-    """Run `pulumi destroy`. Raises OperationError."""
+def destroy(session: Session, stack: str, *, with_data: bool) -> dict[str, int]:
+    """Run `pulumi destroy`; protected volumes only `with_data`. Raises OperationError.
+
+    Cut off at any moment, what is left of the stack is protected as before.
+    """
     from ops.failure_report import explain_failure
     from ops.progress import Progress
     from ops.pulumi import Pulumi
 
     with Pulumi(session.project, stack, session.environment) as pulumi:
         with Progress(f"Removing stack {stack}") as progress:
-            outcome = pulumi.change("destroy", progress.take, progress.interrupted)
+            # Not `pulumi state unprotect` first: cut off after it, the data would lie open.
+            options = ["--ignore-protect"] if with_data else []
+            outcome = pulumi.change("destroy", progress.take, progress.interrupted, options=options)
         if outcome.exit_code or progress.update.result != "succeeded":
             raise explain_failure(session.project.root, stack, "destroy", outcome, progress.update, {})
     return progress.update.changes

@@ -118,6 +118,18 @@ def _exception(_cause: Cause, match: Match[str]) -> Explanation:
 
 RULES: Sequence[tuple[re.Pattern[str], Rule]] = [
     (
+        re.compile(
+            r'resource "urn:\S+::(\S+)"\s+'
+            r"(?:cannot be deleted\s+because it is protected|as it is currently marked for protection)"
+        ),
+        _said(
+            "{0} holds data and is protected: nothing deletes or replaces it",
+            "Its data was not touched. Undo the change that asks for it. If the data may go: save it first "
+            "(./medianest backup STACK), then ./medianest down STACK --delete-data.",
+            ExitCode.REFUSED,
+        ),
+    ),
+    (
         re.compile(r"incorrect passphrase"),
         _said(
             "the passphrase is not the one that the stack's secrets were encrypted with",

@@ -27,6 +27,8 @@ class StackEntry:
     url: str
     release: str
     updated: str
+    problem: str
+    """Why its state cannot be read; empty where it can."""
     containers: int
     volumes: int
 
@@ -53,6 +55,9 @@ def list_stacks(as_json: JsonOption = False) -> None:
         found = []
     entries = gather(session, found)
     output.document({"stacks": [asdict(entry) for entry in entries]})
+    for entry in entries:
+        if entry.problem:
+            output.progress(f"{entry.problem}. Look at: ./medianest state list {entry.stack}")
     if as_json:
         return
     from rich import box
@@ -65,7 +70,7 @@ def list_stacks(as_json: JsonOption = False) -> None:
         table.add_row(
             entry.stack,
             "yes" if entry.settings else "no",
-            entry.updated[:19].replace("T", " ") if entry.state else "never",
+            "[red]state damaged[/]" if entry.problem else when(entry),
             owner,
             entry.url,
             entry.release,
@@ -73,6 +78,10 @@ def list_stacks(as_json: JsonOption = False) -> None:
             str(entry.volumes),
         )
     output.show(table)
+
+
+def when(entry: StackEntry) -> str:
+    return entry.updated[:19].replace("T", " ") if entry.state else "never"
 
 
 def gather(session: Session, found: Sequence[Resource]) -> list[StackEntry]:
@@ -84,7 +93,11 @@ def gather(session: Session, found: Sequence[Resource]) -> list[StackEntry]:
     with_settings = session.project.stacks()
     entries = []
     for stack in session.stacks():
-        state = session.state(stack)
+        problem = ""
+        try:
+            state = session.state(stack)
+        except OperationError as error:
+            state, problem = None, error.message
         outputs = state.outputs if state else {}
         owner = state.owner if state else None
         own = on_engine.pop((stack, owner), []) if owner else []
@@ -98,11 +111,12 @@ def gather(session: Session, found: Sequence[Resource]) -> list[StackEntry]:
                 url=str(outputs.get("url", "")),
                 release=str(outputs.get("release", "")),
                 updated=(state.updated or "") if state else "",
+                problem=problem,
                 **count(own),
             )
         )
     entries += [
-        StackEntry(stack, stack in with_settings, False, True, owner, "", "", "", **count(own))
+        StackEntry(stack, stack in with_settings, False, True, owner, "", "", "", "", **count(own))
         for (stack, owner), own in on_engine.items()
     ]
     return sorted(entries, key=lambda entry: (entry.stack, entry.foreign))

@@ -1,4 +1,4 @@
-"""Names of containers, as people read them."""
+"""Names of containers and resources, as people read them."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def short_name(container: str, project: str, stack: str) -> str:
     """
     match = re.fullmatch(rf"{re.escape(project)}-{re.escape(stack)}-(.+)-[0-9a-f]{{6}}", container)
     return match[1] if match else container
+
+
+def resource_name(urn: str) -> str:
+    """The name that the program gave a resource: the last part of its URN."""
+    return urn.rsplit("::", 1)[-1]

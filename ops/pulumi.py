@@ -84,9 +84,13 @@ class Pulumi:
         if done.returncode:
             raise OperationError(f"Pulumi could not clear the lock: {said(done.stderr)}")
 
-    def export(self) -> Mapping[str, Any] | None:
-        """The stack's deployment, or None where the back end has no such stack."""
-        done = self._call(["stack", "export", "--stack", self._stack])
+    def export(self, *, show_secrets: bool = False) -> Mapping[str, Any] | None:
+        """The stack's deployment, or None where the back end has no such stack.
+
+        With `show_secrets` it holds them in plain: for this process alone.
+        """
+        shown = ["--show-secrets"] if show_secrets else []
+        done = self._call(["stack", "export", "--stack", self._stack, *shown])
         if done.returncode == 0:
             deployment: Mapping[str, Any] = json.loads(done.stdout)["deployment"]
             return deployment
@@ -132,6 +136,7 @@ class Pulumi:
         *,
         refresh: bool = False,
         message: str = "",
+        options: Sequence[str] = (),
     ) -> Outcome:
         """Run `up` or `destroy`, and hand over each event of the engine as it happens.
 
@@ -152,6 +157,7 @@ class Pulumi:
             *("--event-log", f"/dev/fd/{writing}"),
             *(["--refresh"] if refresh else []),
             *(["--message", message] if message else []),
+            *options,
         ]
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
             process = subprocess.Popen(

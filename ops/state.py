@@ -5,18 +5,21 @@ The layout is that of Pulumi's file back end: `.pulumi/stacks/<project>/<stack>.
 
 from __future__ import annotations
 
-import gzip
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components import labels
-from ops.errors import OperationError
+from ops.errors import ExitCode, OperationError
+from ops.state_check import SECRET_SIGNATURE as SECRET_SIGNATURE
+from ops.state_check import DamagedStateError, read_state
 
-# Marks a secret in Pulumi's state: https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig
-SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105
+# A run at work writes a checksum and then its file: a look in between sees no damage.
+LOOKS = 4
+PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -78,22 +81,34 @@ class FileBackend:
         """The file of a stack's state, where it is not compressed."""
         return self.directory / "stacks" / project / f"{stack}.json"
 
+    def existing(self, project: str, stack: str) -> Path | None:
+        """The file of a stack's state, compressed or not; None where there is none."""
+        plain = self.path(project, stack)
+        return next((path for path in (plain, plain.with_suffix(".json.gz")) if path.exists()), None)
+
     def read(self, project: str, stack: str) -> StackState | None:
         """The stack's state, or None where the back end has no such stack."""
-        path = self.path(project, stack)
-        try:
-            if path.exists():
-                text = path.read_text()
-            elif path.with_suffix(".json.gz").exists():
-                text = gzip.decompress(path.with_suffix(".json.gz").read_bytes()).decode()
-            else:
-                return None
-            return read_checkpoint(json.loads(text)["checkpoint"]["latest"] or {})
-        except (OSError, ValueError, KeyError) as error:
-            raise OperationError(
-                f"the state of stack {stack} cannot be read: {type(error).__name__} in {path}",
-                f"Pulumi keeps the version before it in {path.name}.bak.",
-            ) from error
+        path = self.existing(project, stack)
+        if path is None:
+            return None
+        for look in range(LOOKS):
+            try:
+                return read_checkpoint(read_state(path.read_bytes(), checksums(path)))
+            except OSError as error:
+                raise OperationError(
+                    f"the state of stack {stack} cannot be read: {error.strerror}: {path}"
+                ) from error
+            except DamagedStateError as error:
+                if look == LOOKS - 1:
+                    raise OperationError(
+                        f"the state of stack {stack} is damaged: {path} {error}",
+                        f"Bring back the newest good copy: ./medianest state restore {stack}\n"
+                        f"What there is: ./medianest state list {stack}. Pulumi's own version before it is "
+                        f"{path.name}.bak.",
+                        ExitCode.REFUSED,
+                    ) from error
+            time.sleep(PAUSE_SECONDS)
+        raise AssertionError("the last look returns or raises")
 
     def tags(self, project: str, stack: str) -> dict[str, str]:
         """The stack's tags, as `pulumi stack tag set` puts them beside its state."""
@@ -105,6 +120,23 @@ class FileBackend:
 
     def locks(self, project: str, stack: str) -> Path:
         return self.directory / "locks" / "organization" / project / stack
+
+
+def checksums(path: Path) -> list[str]:
+    """What the back end has noted of a file's content, and of that of the version before it.
+
+    The latter, since a run that is killed between both leaves the new note beside the old file.
+    """
+    found = []
+    for name in (f"{path.name}.attrs", f"{path.name}.bak.attrs"):
+        try:
+            noted = json.loads((path.parent / name).read_text()).get("md5")
+        except (OSError, ValueError, AttributeError):
+            continue
+        if noted:
+            found.append(str(noted))
+    # The note of the version before alone says nothing.
+    return found if (path.parent / f"{path.name}.attrs").exists() else []
 
 
 def read_checkpoint(deployment: Mapping[str, Any]) -> StackState:

@@ -248,16 +248,20 @@ def prepare(
     session: Session, stack: str, output: Output, change: SettingsChange | None = None
 ) -> StackSettings:
     """The stack's settings, after the preflight. Raises OperationError and has touched nothing then."""
+    from ops.backup.restore import refuse_half_restored
     from ops.engine import connect
     from ops.interrupted import mend
     from ops.pin import describe
     from ops.preflight.check import check_update
     from ops.project import load_settings, require_stack
+    from ops.state_copies import keep_copy
 
     require_stack(stack, session.project.stacks())
     settings = load_settings(session.project, stack, change.after if change else None)
     if settings.pin and change is None:
         output.progress(describe(stack, settings.pin))
+    refuse_half_restored(session, stack)
+    keep_copy(session, stack)
     api = connect(session.environment)
     check_update(session, stack, settings, session.state(stack), api, output.progress)
     mend(session, stack, api, output.progress)
@@ -278,6 +282,8 @@ def deploy(session: Session, stack: str, output: Output, title: str = "") -> Upd
     from ops.pulumi import Pulumi
     from ops.releases.message import update_message
     from ops.start_up import StartUpWatch
+    from ops.state_copies import keep_copy
+    from ops.unknown import clear_unknown
 
     api, project = connect(session.environment), session.project.name
     found = drift.drifted(
@@ -306,6 +312,9 @@ def deploy(session: Session, stack: str, output: Output, title: str = "") -> Upd
     if failed:
         root = session.project.root
         raise explain_failure(root, stack, "up", outcome, progress.update, start_up.evidence)
+    keep_copy(session, stack)
+    if (deployed := session.state(stack)) is not None:
+        clear_unknown(api, project, stack, deployed, output.progress)
     if found:
         names = progress.update.outputs["containers"].values()
         drift.wait_until_healthy(api, [name for listed in names for name in listed])

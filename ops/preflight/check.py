@@ -34,6 +34,7 @@ def check_update(
     engine = facts.gather_engine(api, local)
     port = facts.gather_port(api, settings.gateway.address, settings.gateway.port, local)
     locks, lock_problems = judge_locks(session, stack)
+    found = resources(api, project, stack)
     refuse(
         [
             *verdicts.judge_engine(engine),
@@ -47,7 +48,8 @@ def check_update(
             *verdicts.judge_port(port, project, stack),
             *verdicts.judge_pin(settings.pin, images_of(api, project, stack) if settings.pin else (), stack),
             *lock_problems,
-            *verdicts.judge_owner(resources(api, project, stack), owner, stack),
+            *verdicts.judge_owner(found, owner, stack, owners_of_copies(session, stack, state)),
+            *verdicts.judge_data(state, found, settings, stack),
         ],
         f"stack {stack} cannot be deployed now",
     )
@@ -61,10 +63,25 @@ def check_removal(
     locks, problems = judge_locks(session, stack)
     found = resources(api, session.project.name, stack)
     refuse(
-        [*problems, *verdicts.judge_owner(found, state.owner if state else None, stack)],
+        [
+            *problems,
+            *verdicts.judge_owner(
+                found, state.owner if state else None, stack, owners_of_copies(session, stack, state)
+            ),
+        ],
         f"stack {stack} cannot be removed now",
     )
     clear_dead_locks(session, stack, locks, say)
+
+
+def owners_of_copies(session: Session, stack: str, state: StackState | None) -> set[str]:
+    """The owners that copies of a lost state tell of; none where there is a state."""
+    from ops.state_copies import copies
+
+    if state is not None or session.files is None:
+        return set()
+    found = copies(session.files, session.project.name, stack)
+    return {copy.state.owner for copy in found if copy.state and copy.state.owner}
 
 
 def judge_locks(session: Session, stack: str) -> tuple[list[Lock], list[Problem]]:

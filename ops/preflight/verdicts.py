@@ -8,9 +8,12 @@ from pathlib import Path
 
 from components import labels
 from components.settings import PinSettings, StackSettings
+from ops.data import VOLUME_TYPE
 from ops.engine import Resource
 from ops.lock import Holder, Lock
+from ops.names import resource_name
 from ops.preflight.facts import EngineFacts, PortFacts
+from ops.state import StackState
 
 MINIMUM_API = (1, 41)
 MINIMUM_DISK_BYTES = 2_000_000_000
@@ -142,10 +145,13 @@ def judge_lock(lock: Lock, holder: Holder, stack: str) -> list[Problem]:
     return []
 
 
-def judge_owner(found: Sequence[Resource], owner: str | None, stack: str) -> list[Problem]:
+def judge_owner(
+    found: Sequence[Resource], owner: str | None, stack: str, copied: Collection[str] = ()
+) -> list[Problem]:
     """What carries the stack's labels must have been made by the state at hand.
 
-    `owner` is the state's id of the stack, None where the state does not know the stack.
+    `owner` is the state's id of the stack, None where the state does not know the stack; `copied` are
+    the ids in copies of the state.
     """
     foreign = [resource for resource in found if resource.owner != owner]
     if not foreign:
@@ -154,6 +160,14 @@ def judge_owner(found: Sequence[Resource], owner: str | None, stack: str) -> lis
     foreign.sort(key=lambda resource: (resource.kind != "volume", str(resource)))
     names = ", ".join(str(resource) for resource in foreign[:SHOWN])
     more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
+    if owner is None and any(resource.owner in copied for resource in foreign):
+        return [
+            Problem(
+                f"the state does not know stack {stack}, which is on this engine, but there is a copy of the "
+                f"state that does: {names}{more}",
+                f"Nothing was touched. Put the copy back: ./medianest state restore {stack}",
+            )
+        ]
     if owner is None and any(resource.kind == "volume" for resource in foreign):
         return [
             Problem(
@@ -170,6 +184,43 @@ def judge_owner(found: Sequence[Resource], owner: str | None, stack: str) -> lis
             "Nothing was touched. Use the state that made it (PULUMI_BACKEND_URL), or choose another "
             f"stack name. If it is left over and not needed: {removal_command(foreign)}",
         )
+    ]
+
+
+def judge_data(
+    state: StackState | None, found: Sequence[Resource], settings: StackSettings, stack: str
+) -> list[Problem]:
+    """No update may delete a protected volume, nor put an empty one in the place of one that is gone."""
+    kept = [
+        resource
+        for resource in (state.resources if state else ())
+        if resource["type"] == VOLUME_TYPE and resource.get("protect") and "id" in resource
+    ]
+    declared = {f"backend-{volume.name}" for volume in settings.backend.volumes}
+    names = {resource["urn"]: resource_name(resource["urn"]) for resource in kept}
+    present = {resource.id for resource in found if resource.kind == "volume"}
+    dropped = [name for name in names.values() if name.startswith("backend-") and name not in declared]
+    gone = [names[resource["urn"]] for resource in kept if resource["id"] not in present]
+    return [
+        *(
+            Problem(
+                f"the settings no longer have volume {name.removeprefix('backend-')} in backend.volumes, and "
+                "its data is protected",
+                "Put it back. If its data may go: save it first (./medianest backup "
+                f"{stack}), then deploy it once more with medianest:data: {{protected: false}}, and only "
+                "then without the volume.",
+            )
+            for name in dropped
+        ),
+        *(
+            Problem(
+                f"volume {name}, which holds data of stack {stack}, is not on this engine",
+                "If this is the wrong engine, choose the right one (DOCKER_HOST, `docker context`). If the "
+                f"volume was deleted: ./medianest down {stack} --delete-data, ./medianest up {stack}, and "
+                f"bring back the newest backup: ./medianest backup list {stack}",
+            )
+            for name in gone
+        ),
     ]
 
 

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from ops.session import Session
     from ops.settings_change import SettingsChange
 
-app = typer.Typer(help="What secrets a stack has, and new values for them.", no_args_is_help=True)
+HELP = """What secrets a stack has, and new values for them.
+
+Examples:
+
+    ./medianest secrets list staging
+
+    ./medianest secrets rotate staging
+"""
+app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
 @app.command("list")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # What was made with a value lives on for so long, as a rule: a session, a signed link.
 GRACE = timedelta(hours=24)
+# Rotated only when it is named: what it has sealed before needs the former value.
+ONLY_BY_NAME = frozenset({"backup_key"})
 DYNAMIC_RESOURCE = "pulumi-python:dynamic:Resource"
 
 
@@ -61,11 +63,13 @@ def users(name: str, settings: StackSettings) -> list[str]:
         return ["backend", "postgres"]
     if name == "redis_password":
         return ["backend", "redis"]
+    if name in ONLY_BY_NAME:
+        return ["backup"]
     return ["backend"] if name in settings.backend.secrets else []
 
 
 def choose(wanted: Collection[str], known: Sequence[SecretInUse], stack: str) -> list[SecretInUse]:
-    """The secrets to rotate: those named, or all of those that the stack makes itself.
+    """The secrets to rotate: those named, or all that the stack makes itself and backends read.
 
     Raises OperationError for a name that is none, or a secret whose value the team sets.
     """
@@ -85,7 +89,9 @@ def choose(wanted: Collection[str], known: Sequence[SecretInUse], stack: str) ->
                 f"Set a new one: pulumi config set --secret {name} -s {stack}. Then: ./medianest up {stack}",
                 ExitCode.USAGE,
             )
-    return [secret for secret in known if (secret.name in wanted if wanted else not secret.given)]
+    if wanted:
+        return [secret for secret in known if secret.name in wanted]
+    return [secret for secret in known if not secret.given and secret.name not in ONLY_BY_NAME]
 
 
 def raised(

@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 STAGING: Mapping[str, Any] = yaml.safe_load((ROOT / "Pulumi.staging.yaml").read_text())["config"]
 # The least that is a whole stack: for tests of what goes wrong before anything runs.
 MINIMAL: Mapping[str, Any] = {"medianest:verification": {"paths": []}}
+# What a test leaves behind is nobody's data.
+THROW_AWAY: Mapping[str, Any] = {"medianest:data": {"protected": False}}
 
 
 def free_port() -> int:
@@ -96,10 +98,13 @@ class Checkout:
         return self.root / f"Pulumi.{stack}.yaml"
 
     def declare(self, stack: str, configuration: Mapping[str, Any], port: int | None = None) -> int:
-        """Write a stack's settings; its port is a free one unless given. Returns the port."""
+        """Write a stack's settings; its port is a free one unless given. Returns the port.
+
+        The stack is one to throw away, unless the configuration says something else of its data.
+        """
         port = port or free_port()
         gateway = {**configuration.get("medianest:gateway", {}), "port": port}
-        document = {"config": {**configuration, "medianest:gateway": gateway}}
+        document = {"config": {**THROW_AWAY, **configuration, "medianest:gateway": gateway}}
         self.settings_file(stack).write_text(yaml.safe_dump(document))
         return port
 

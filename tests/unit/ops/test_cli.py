@@ -25,18 +25,13 @@ def run(*arguments: str) -> int:
 
 
 COMMANDS = [
-    "up",
-    "down",
-    "verify",
-    "status",
-    "logs",
-    "soak",
-    "list",
-    "setup",
-    "activate",
-    "test",
-    "releases",
-    "rollback",
+    *("up", "down", "releases", "rollback", "restore", "verify", "status", "logs", "soak", "list"),
+    *("setup", "activate", "test", "backup", "state", "secrets"),
+]
+SUBCOMMANDS = [
+    *(("backup", name) for name in ("make", "list", "verify", "key", "schedule")),
+    *(("state", name) for name in ("list", "restore")),
+    *(("secrets", name) for name in ("list", "rotate")),
 ]
 ROOT = Path(__file__).parents[3]
 
@@ -49,6 +44,40 @@ def test_every_command_explains_itself_with_examples(
     said = capsys.readouterr().out
     assert f"./medianest {command}" in said
     assert "Examples" in said
+
+
+@pytest.mark.parametrize(("group", "command"), SUBCOMMANDS)
+def test_every_subcommand_does_so_too(group: str, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(group, command, "--help") == 0
+    said = capsys.readouterr().out
+    assert f"./medianest {group} {command}" in said
+    assert "Examples" in said
+
+
+@pytest.mark.usefixtures("session")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["backup", "stagin"], "stack 'stagin' is not known"),
+        (["backup", "staging"], "stack staging is not deployed"),
+        (["backup", "list", "staging"], ""),
+        (["restore", "staging"], "takes a backup's FILE"),
+        (["backup", "schedule", "staging"], "have no schedule"),
+        (["backup", "staging", "--due"], ""),
+        (["backup", "--due"], ""),
+        (["state", "restore", "staging"], "no good copy"),
+    ],
+)
+def test_backups_and_states_of_stacks_that_have_none(
+    arguments: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert bool(run(*arguments)) == bool(words)
+    assert words in capsys.readouterr().err
 
 
 def test_an_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

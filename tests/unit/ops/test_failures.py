@@ -22,6 +22,16 @@ LOOKUP = "dial tcp: lookup registry-1.docker.io on 192.0.2.53:53: no such host"
 
 SEEN = [
     (
+        'resource "urn:pulumi:s::p::a$docker:index/volume:Volume::redis-data" cannot be deleted\n'
+        "because it is protected. To unprotect the resource, either remove the `protect` flag",
+        "redis-data holds data and is protected: nothing deletes or replaces it",
+    ),
+    (
+        'unable to replace resource "urn:pulumi:s::p::a$docker:index/volume:Volume::postgres-data"\n'
+        "as it is currently marked for protection. To unprotect the resource, remove the `protect` flag",
+        "postgres-data holds data and is protected: nothing deletes or replaces it",
+    ),
+    (
         f'{BUILD}executor failed running [/bin/sh -c echo "it breaks" && cat /no/such/file]: exit code: 1',
         'the build of web failed in the step `echo "it breaks" && cat /no/such/file` with exit code 1',
     ),

@@ -24,9 +24,9 @@ def test_own_and_foreign_stacks_are_told_apart(tmp_path: Path) -> None:
         outputs = {"owner": f"me-{name}", "url": "http://x", "release": "abc"}
         latest = {
             "manifest": {"time": "2026-11-23T22:36:41Z"},
-            "resources": [{"type": "pulumi:pulumi:Stack", "outputs": outputs}],
+            "resources": [{"urn": "u", "type": "pulumi:pulumi:Stack", "outputs": outputs}],
         }
-        (stacks / f"{name}.json").write_text(json.dumps({"checkpoint": {"latest": latest}}))
+        (stacks / f"{name}.json").write_text(json.dumps({"version": 3, "checkpoint": {"latest": latest}}))
     session = Session(Project("p", tmp_path), {"PULUMI_BACKEND_URL": f"file://{tmp_path}"})
     entries = gather(
         session,
@@ -55,6 +55,17 @@ def test_own_and_foreign_stacks_are_told_apart(tmp_path: Path) -> None:
         ("staging", True, False, True, "you", 1, 0),
         ("theirs", False, False, True, "you", 1, 0),
     ]
+
+
+def test_a_damaged_state_is_listed_as_one_beside_the_others(tmp_path: Path) -> None:
+    stacks = tmp_path / ".pulumi" / "stacks" / "p"
+    stacks.mkdir(parents=True)
+    (stacks / "cut.json").write_text('{"version": 3, "checkp')
+    (stacks / "good.json").write_text('{"version": 3, "checkpoint": {}}')
+    session = Session(Project("p", tmp_path), {"PULUMI_BACKEND_URL": f"file://{tmp_path}"})
+    problems = {entry.stack: entry.problem for entry in gather(session, [])}
+    assert problems["good"] == ""
+    assert "the state of stack cut is damaged" in problems["cut"]
 
 
 def test_what_belongs_to_no_stack_is_not_listed(tmp_path: Path) -> None:

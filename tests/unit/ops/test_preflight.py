@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from components import labels
-from components.settings import BackendSettings, LimitSettings, StackSettings
+from components.settings import BackendSettings, LimitSettings, StackSettings, VolumeSettings
 from ops.engine import Resource
 from ops.errors import ExitCode, OperationError
 from ops.lock import Holder, Lock
@@ -29,6 +29,7 @@ from ops.preflight.verdicts import (
     MINIMUM_DISK_BYTES,
     MINIMUM_STATE_BYTES,
     Problem,
+    judge_data,
     judge_disk,
     judge_engine,
     judge_lock,
@@ -38,6 +39,7 @@ from ops.preflight.verdicts import (
     judge_state_disk,
     removal_command,
 )
+from ops.state import read_checkpoint
 
 
 def engine(api: str = "1.41", memory: int = 8_000_000_000, disk: int | None = 50_000_000_000) -> EngineFacts:
@@ -281,3 +283,36 @@ def test_an_engine_is_local_when_it_is_reached_through_a_file(
     environment: dict[str, str], local: bool
 ) -> None:
     assert is_local(environment) is local
+
+
+def volume_in_state(name: str, *, protect: bool = True) -> dict[str, Any]:
+    urn = f"urn:pulumi:s::p::component$docker:index/volume:Volume::{name}"
+    return {"type": "docker:index/volume:Volume", "urn": urn, "id": f"p-s-{name}-0a", "protect": protect}
+
+
+NOTES = StackSettings(backend=BackendSettings(volumes=[VolumeSettings(name="notes", path="/notes")]))
+
+
+@pytest.mark.parametrize(
+    ("protect", "on_engine", "settings", "words"),
+    [
+        (True, True, NOTES, []),
+        (True, True, StackSettings(), ["no longer have volume notes"]),
+        (True, False, NOTES, ["volume backend-notes, which holds data of stack s, is not on this engine"]),
+        (False, True, StackSettings(), []),
+        (False, False, NOTES, []),
+    ],
+)
+def test_no_update_deletes_or_forgets_a_protected_volume(
+    protect: bool, on_engine: bool, settings: StackSettings, words: list[str]
+) -> None:
+    state = read_checkpoint({"resources": [volume_in_state("backend-notes", protect=protect)]})
+    found = [Resource("volume", "p-s-backend-notes-0a", "p-s-backend-notes-0a", {})] if on_engine else []
+    problems = judge_data(state, found, settings, "s")
+    assert [word in problem.message for word, problem in zip(words, problems, strict=True)] == [True] * len(
+        words
+    )
+
+
+def test_a_stack_without_a_state_has_no_data_to_judge() -> None:
+    assert judge_data(None, [], NOTES, "s") == []

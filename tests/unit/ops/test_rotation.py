@@ -37,6 +37,7 @@ STATE = StackState(
         resource("api_key", value="given"),
         resource("postgres_password"),
         resource("redis_password"),
+        resource("backup_key"),
         resource("postgres_first_password"),
     )
 )
@@ -49,7 +50,7 @@ def secret(name: str = "jwt_secret", generation: int = 1, **changes: Any) -> Sec
 
 def test_secrets_are_known_by_name_and_age_and_never_by_value() -> None:
     found = {item.name: item for item in secrets_in_use(STATE, SETTINGS)}
-    assert found.keys() == {"api_key", "jwt_secret", "postgres_password", "redis_password"}
+    assert found.keys() == {"api_key", "backup_key", "jwt_secret", "postgres_password", "redis_password"}
     assert found["jwt_secret"].generation == 2
     assert found["jwt_secret"].age(NOW) == timedelta(days=1)
     assert found["api_key"].given

@@ -16,6 +16,7 @@ from ops.state import SECRET_SIGNATURE, FileBackend, StackState, plain_outputs, 
 SECRET = {SECRET_SIGNATURE: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
 DEPLOYMENT: dict[str, Any] = {
     "manifest": {"time": "2026-11-23T22:36:41Z"},
+    "secrets_providers": {"type": "passphrase", "state": {"salt": "v1:x"}},
     "resources": [
         {
             "type": "pulumi:pulumi:Stack",

@@ -114,16 +114,16 @@ def test_the_fingerprint_changes_with_the_state(session: Session) -> None:
 
 def test_pulumi_is_asked_after_the_state_has_changed(session: Session) -> None:
     inputs = gathered(session)
-    stored_state(session, '{"checkpoint": {"latest": {"resources": []}}}')
+    stored_state(session, '{"version": 3, "checkpoint": {"latest": {"resources": []}}}')
     unchanged.remember(session, "staging", inputs)
-    stored_state(session, '{"checkpoint": {"latest": {"resources": [ ]}}}')
+    stored_state(session, '{"version": 3, "checkpoint": {"latest": {"resources": [ ]}}}')
     assert unchanged.nothing_to_do(session, "staging", inputs) is None
 
 
 def test_pulumi_is_asked_where_operations_were_cut_off(session: Session) -> None:
     inputs = gathered(session)
     latest = '{"resources": [], "pending_operations": [{"type": "creating", "resource": {}}]}'
-    stored_state(session, f'{{"checkpoint": {{"latest": {latest}}}}}')
+    stored_state(session, f'{{"version": 3, "checkpoint": {{"latest": {latest}}}}}')
     unchanged.remember(session, "staging", inputs)
     assert unchanged.nothing_to_do(session, "staging", inputs) is None
 
