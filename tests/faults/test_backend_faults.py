@@ -10,10 +10,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
+import requests
 from docker.models.containers import Container
 
 from tests.harness.backend_container import BackendContainer
@@ -30,6 +33,8 @@ CUT: tuple[int | str, ...] = (429, 503, "ConnectionError", "ChunkedEncodingError
 BEFORE_SECONDS, AFTER_SECONDS = 1.0, 2.0
 MEMORY_SHARE = 1.25
 SETTLE_SECONDS = 20
+# Clients at once: twice as many as there are connections.
+CROWD = 40
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Footprint:
         return cls(
             backend.metric("process_resident_memory_bytes"),
             backend.metric("process_open_fds"),
-            backend.metric("process_threads"),
+            backend.threads(),
             backend.metric("medianest_database_connections"),
         )
 
@@ -140,11 +145,22 @@ def test_redis_at_its_memory_limit(running: BackendContainer, beside: Services) 
 
 
 def test_a_pool_that_is_exhausted(running: BackendContainer, beside: Services) -> None:
-    with under_load(running, *TOLD) as load:
-        # Nobody can read the users or the media for a while: every connection is soon waiting.
+    headers = {"Authorization": f"Bearer {running.token()}"}
+    exhausted = partial(running.metric, "medianest_database_failures_total", reason="exhausted")
+
+    def ask(_: int) -> requests.Response:
+        return requests.get(f"{running.url}/api/media", headers=headers, timeout=30)
+
+    with under_load(running, *TOLD) as load, ThreadPoolExecutor(CROWD) as crowd:
+        before = exhausted()
+        # Nobody can read the users or the media for a while: every connection is soon taken.
         statement = "BEGIN; LOCK TABLE users, media, pictures; SELECT pg_sleep(6); COMMIT"
-        done = beside.postgres.exec_run(["psql", "-U", "app", "-d", "app", "-qc", statement])
-        assert done.exit_code == 0, done.output
+        locking = crowd.submit(beside.postgres.exec_run, ["psql", "-U", "app", "-d", "app", "-qc", statement])
+        answers = list(crowd.map(ask, range(CROWD * 2)))
+        assert locking.result().exit_code == 0
+    assert exhausted() > before
+    assert {answer.status_code for answer in answers} == {200, 503}
+    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
     assert max(load.slowest.values()) < 10
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import docker
 import requests
@@ -75,8 +76,17 @@ class BackendContainer:
 
     def worker_pids(self) -> list[int]:
         """The worker processes, as the host counts them."""
+        return self._pids("medianest.workers.child")
+
+    def threads(self) -> int:
+        """Of the process that serves."""
+        (server,) = self._pids("python -m medianest", but="docker-init")
+        (line,) = re.findall(r"^Threads:\s+(\d+)$", Path(f"/proc/{server}/status").read_text(), re.MULTILINE)
+        return int(line)
+
+    def _pids(self, words: str, but: str = "\0") -> list[int]:
         rows = self.container.top(ps_args="-eo pid,args")["Processes"]
-        return [int(pid) for pid, arguments in rows if "medianest.workers.child" in arguments]
+        return [int(pid) for pid, arguments in rows if words in arguments and but not in arguments]
 
 
 @contextmanager
