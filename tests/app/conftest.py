@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 import structlog.testing
@@ -47,6 +48,13 @@ class Running:
 
 class StartBackend(Protocol):
     def __call__(self, **environment: str) -> AbstractAsyncContextManager[Running]: ...
+
+
+def pytest_configure() -> None:
+    # Its files could not be written; a busy machine has no deadline; the same examples in each run.
+    profile = hypothesis.settings(database=None, deadline=None, derandomize=True)
+    hypothesis.settings.register_profile("tests", profile)
+    hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")
