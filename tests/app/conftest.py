@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import hypothesis
 import psycopg
 import pytest
 import structlog.testing
+from hypothesis.configuration import set_hypothesis_home_dir
 from link import Link
 from medianest.application import application
 from medianest.backend import Backend, secret_rules
@@ -51,7 +53,8 @@ class StartBackend(Protocol):
 
 
 def pytest_configure() -> None:
-    # Its files could not be written; a busy machine has no deadline; the same examples in each run.
+    # The same examples in each run, on however busy a machine, and no files beside the tests.
+    set_hypothesis_home_dir(tempfile.gettempdir())
     profile = hypothesis.settings(database=None, deadline=None, derandomize=True)
     hypothesis.settings.register_profile("tests", profile)
     hypothesis.settings.load_profile("tests")
