@@ -10,10 +10,10 @@ from starlette.responses import JSONResponse
 
 
 class Json(JSONResponse):
-    """A document as the answer. Dataclasses, UUIDs and times may be in it."""
+    """A document as the answer. Dataclasses, UUIDs and times may be in it, and words of an enum as keys."""
 
     def render(self, content: Any) -> bytes:
-        return orjson.dumps(content, default=str)
+        return orjson.dumps(content, default=str, option=orjson.OPT_NON_STR_KEYS)
 
 
 def uncached(document: Mapping[str, Any], status: int = 200) -> Json:

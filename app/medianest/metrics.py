@@ -7,6 +7,7 @@ they are asked for. Names, units and labels: docs/contract.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -182,15 +183,18 @@ def logins(figures: LimitFigures) -> Iterator[Metric]:
     )
 
 
-def _counter(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
-    family = CounterMetricFamily(name, text, labels=[label])
+def _by_label(
+    kind: type[CounterMetricFamily] | type[GaugeMetricFamily],
+    name: str,
+    text: str,
+    label: str,
+    values: Mapping[str, float],
+) -> Metric:
+    family = kind(name, text, labels=[label])
     for value, number in values.items():
         family.add_metric([value], number)
     return family
 
 
-def _gauge(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=[label])
-    for value, number in values.items():
-        family.add_metric([value], number)
-    return family
+_counter = partial(_by_label, CounterMetricFamily)
+_gauge = partial(_by_label, GaugeMetricFamily)

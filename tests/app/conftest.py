@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 import structlog.testing
+from hypothesis.configuration import set_hypothesis_home_dir
 from link import Link
 from medianest.application import application
 from medianest.backend import Backend, secret_rules
@@ -49,6 +52,14 @@ class StartBackend(Protocol):
     def __call__(self, **environment: str) -> AbstractAsyncContextManager[Running]: ...
 
 
+def pytest_configure() -> None:
+    # The same examples in each run, on however busy a machine, and no files beside the tests.
+    set_hypothesis_home_dir(tempfile.gettempdir())
+    profile = hypothesis.settings(database=None, deadline=None, derandomize=True)
+    hypothesis.settings.register_profile("tests", profile)
+    hypothesis.settings.load_profile("tests")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
@@ -61,9 +72,9 @@ def logged() -> Iterator[list[dict[str, Any]]]:
         yield events  # type: ignore[misc]
 
 
-@pytest.fixture
-def database_url() -> Iterator[str]:
-    """A database of the test's own."""
+@pytest.fixture(scope="session")
+def one_database() -> Iterator[str]:
+    """Emptied by each test that uses it, since Postgres takes ten times as long to make another."""
     server, name = os.environ["DATABASE_URL"], f"test_{secrets.token_hex(6)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"'.encode())
@@ -71,6 +82,19 @@ def database_url() -> Iterator[str]:
             yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
         finally:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def database_url(one_database: str) -> Iterator[str]:
+    """An empty database that nobody else is connected to."""
+    yield one_database
+    with psycopg.connect(one_database, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
 
 
 @pytest.fixture
@@ -106,6 +130,8 @@ def environment(postgres_link: Link, redis_link: Link, tmp_path: Path) -> dict[s
         "STACK": "tests",
         "RELEASE": "r1",
         "MEDIA_DIRECTORY": str(tmp_path / "media"),
+        # Most tests use none, and each takes as long to start as all the rest of a backend.
+        "WORKERS": "1",
     }
 
 

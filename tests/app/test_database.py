@@ -135,6 +135,8 @@ async def test_broken_connections_are_replaced_once_postgres_is_back(
                 await asyncio.sleep(0.05)
 
 
+# The pool's pauses are the same on either.
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"], scope="module")
 async def test_a_long_outage_does_not_make_the_way_back_long(database: Database, postgres_link: Link) -> None:
     await postgres_link.cut()
     down = time.monotonic()

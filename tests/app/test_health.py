@@ -10,7 +10,8 @@ from problem_shape import assert_problem
 
 VALIDATED = ValidationState.VALIDATED
 GOOD, SLOW, DEAD = Word.HEALTHY, Word.DEGRADED, Word.UNHEALTHY
-ALL_WELL = {"secrets": "validated", "postgres": "healthy", "redis": "healthy", "tokens": "healthy"}
+SERVICES = ("postgres", "redis", "tokens", "workers")
+ALL_WELL = {"secrets": "validated"} | dict.fromkeys(SERVICES, "healthy")
 
 
 @pytest.mark.parametrize(
@@ -104,10 +105,11 @@ async def test_the_bearer_of_a_token_is_told_details(running: Running) -> None:
     assert (details["release"], details["stack"]) == ("r1", "tests")
     assert details["uptime_seconds"] >= 0
     assert 10_000_000 < details["memory_bytes"] < 1_000_000_000
-    assert details["services"].keys() == {"postgres", "redis", "tokens"}
+    assert tuple(details["services"]) == SERVICES
     assert details["services"]["postgres"]["latency_ms"] > 0
     assert details["services"]["postgres"]["error"] is None
     assert details["services"]["redis"]["error"] == "CacheUnavailableError"
+    assert details["services"]["workers"]["figures"]["workers_terminated"]["crashed"] == 0
 
 
 async def test_a_token_that_is_refused_is_not_taken_for_a_stranger(running: Running) -> None:
@@ -123,15 +125,15 @@ async def test_adding_a_service_is_one_line(running: Running) -> None:
         asked += 1
 
     running.backend.health.services += [
-        Service("workers", StateCheck(lambda: state), vital=True, figures=lambda: {"busy": 1}),
+        Service("one", StateCheck(lambda: state), vital=True, figures=lambda: {"busy": 1}),
         Service("another", Check("another", probe), vital=False),
     ]
     answer = await running.client.get("/api/health")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
-    assert answer.json()["services"] == ALL_WELL | {"workers": "degraded", "another": "healthy"}
+    assert answer.json()["services"] == ALL_WELL | {"one": "degraded", "another": "healthy"}
     assert (await running.client.get("/api/health/ready")).status_code == 200
     detailed = await running.client.get("/api/health", headers=await running.authorization())
-    assert detailed.json()["details"]["services"]["workers"]["figures"] == {"busy": 1}
+    assert detailed.json()["details"]["services"]["one"]["figures"] == {"busy": 1}
     state = "unhealthy"
     assert (await running.client.get("/api/health")).status_code == 503
     assert (await running.client.get("/api/health/ready")).status_code == 503

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import DEMO_USER, Running, StartBackend
+from eventually import eventually
 from link import Link
 from medianest.cache import Cache
 from medianest.login_limits import (
@@ -138,6 +139,7 @@ async def test_without_redis_each_replica_counts_for_itself(
     # Asked at the beginning of each attempt, and then not again.
     assert limits.figures() == LimitFigures(refused=1, without_redis=3)
     await redis_link.mend()
+    await eventually(lambda: cache.figures().answers)
     await fail(limits, "another")
     messages = [line["event"] for line in logged if line.get("component") == "login_limits"]
     assert messages == ["Redis does not count logins; each replica does"] * 2 + ["Redis counts logins again"]

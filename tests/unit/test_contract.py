@@ -40,6 +40,16 @@ def test_labels() -> None:
     }
 
 
+def test_the_default_backends_schema() -> None:
+    root = ROOT / BackendSettings().build.context
+    text = (root / BackendSettings().build.dockerfile).read_text()
+    carried = {name: int(number) for name, number in re.findall(r'(medianest\.schema[.a-z]*)="(\d+)"', text)}
+    assert set(carried) == {labels.SCHEMA, labels.SCHEMA_SERVES}
+    newest = max(path.name for path in (root / "medianest" / "migrations").glob("*.sql"))
+    assert carried[labels.SCHEMA] == int(newest.split("_")[0])
+    assert 1 <= carried[labels.SCHEMA_SERVES] <= carried[labels.SCHEMA]
+
+
 def test_tags() -> None:
     ((tag, value),) = rows("Tags of a stack")
     assert names(tag) == [tag_name("medianest", "<id>")]

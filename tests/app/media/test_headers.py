@@ -138,7 +138,7 @@ SOUND = [
 ]
 
 
-@settings(max_examples=600, deadline=None, database=None, derandomize=True)
+@settings(max_examples=600)
 @given(st.data())
 def test_nothing_else_ever_comes_of_any_content(data: st.DataObject) -> None:
     content = bytearray(data.draw(st.one_of(st.sampled_from(SOUND), st.binary(max_size=200))))

@@ -59,6 +59,9 @@ def test_a_killed_backend_loses_no_job(start: Start, direct: dict[str, str], tmp
     left = states(url)
     assert left["running"] > 0
     assert left["running"] + left["queued"] + left["done"] == 8
+    with psycopg.connect(url) as connection:
+        # As if so much of the lease, which nobody renews any more, had passed.
+        connection.execute("UPDATE pictures SET lease_until = lease_until - interval '15 s'")
     second = start(direct)
     second.wait_for("/api/health/ready", 200)
     wait_for(url, Counter(done=8))

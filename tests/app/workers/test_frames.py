@@ -1,9 +1,8 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from medianest.workers.frames import LARGEST, Decoder, FrameError, encode
 
-_HERE = settings(database=None, derandomize=True, deadline=None)
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -11,7 +10,6 @@ _VALUES = st.recursive(
 )
 
 
-@_HERE
 @given(st.lists(st.dictionaries(st.text(), _VALUES, max_size=4), max_size=4), st.integers(1, 64))
 def test_documents_arrive_as_they_were_sent_in_whatever_pieces(documents: list[object], size: int) -> None:
     sent = b"".join(encode(document) for document in documents)  # type: ignore[arg-type]
@@ -46,7 +44,6 @@ def test_what_is_not_a_document_is_refused(body: bytes) -> None:
         Decoder().feed(len(body).to_bytes(4, "big") + body)
 
 
-@_HERE
 @given(st.binary(max_size=64))
 def test_garbage_is_refused_or_waited_for(data: bytes) -> None:
     try:
