@@ -30,4 +30,6 @@ def suites() -> list[Suite]:
         Suite("setup", (python, "-m", "pytest", "tests/setup", "-m", "not slow")),
         Suite("setup for real", (python, "-m", "pytest", "tests/setup", "-m", "slow"), quick=False),
         Suite("stack", (python, "-m", "pytest", "tests/stack", *CHECKS_OF_A_RUNNING_STACK)),
+        Suite("faults", (python, "-m", "pytest", "tests/faults", "-m", "not slow")),
+        Suite("endurance", (python, "-m", "pytest", "tests/faults", "-m", "slow"), quick=False),
     ]

@@ -15,6 +15,8 @@ import pytest
 from tests.harness.backend_container import BackendContainer
 from tests.harness.pictures import png
 
+pytestmark = pytest.mark.slow
+
 OPERATIONS = 10_000
 WARM_UP = 1_000
 CLIENTS = 8
