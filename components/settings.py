@@ -243,7 +243,7 @@ class WatchSettings(_Settings):
     """When a release that has just taken over is bad enough to go back to the one before."""
 
     seconds: float = Field(15.0, ge=0, le=3600, description="After the switch; 0 for no watch.")
-    requests: int = Field(20, ge=1, description="Below so many nothing is judged.")
+    requests: int = Field(20, ge=1, description="Fewer in the minute before and since: nothing is judged.")
     error_percent: float = Field(5.0, gt=0, le=100, description="More failed requests than this, …")
     response_ms: int = Field(500, ge=1, description="… or slower than this (p95), …")
     slower: float = Field(3.0, gt=1, description="… and so many times slower than before.")

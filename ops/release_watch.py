@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 # Before the update: what the release before is known by.
 BEFORE_SECONDS = 60.0
 
-# Nobody came before and nobody has come since: there will be nothing to judge by.
-IDLE_SECONDS = 3.0
 PAUSE_SECONDS = 1.0
 # A share that was there before is not the new release's doing, but twice as much is.
 WORSE = 2.0
@@ -70,7 +68,8 @@ def watch(
         after = traffic_since_the_switch()
         problem = judge(before, after, limits)
         watched = clock()
-        idle = not before.requests and not after.requests and watched >= IDLE_SECONDS
+        # Hardly anybody came before, nor has since: there will be nothing to judge by.
+        idle = max(before.requests, after.requests) < limits.requests
         if problem or idle or watched >= limits.seconds:
             return WatchVerdict(before, after, problem, judged=after.requests >= limits.requests)
         sleep(min(PAUSE_SECONDS, limits.seconds - watched))
