@@ -6,10 +6,10 @@ import pulumi
 import pulumi_docker as docker
 
 from components.containers import run_workload
-from components.database_roles import DatabaseRoles
 from components.images import Images
 from components.networks import Networks
 from components.secret_files import DIRECTORY, SecretFiles
+from components.service_accounts import DatabaseRoles
 from components.settings import SERVICE_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
@@ -99,7 +99,7 @@ class Postgres(pulumi.ComponentResource):
             container=self.containers[0].id,
             administrator=settings.user,
             database=settings.database,
-            role=self.role,
+            account=self.role,
             password=secret.current,
             version=secret.version,
             opts=child,

@@ -6,11 +6,11 @@ import pulumi
 import pulumi_docker as docker
 
 from components.accounts import REDIS_ADMINISTRATOR_FILE, acl_rules, password_hash
-from components.cache_users import CacheUsers
 from components.containers import run_workload
 from components.images import Images
 from components.networks import Networks
 from components.secret_files import DIRECTORY, SecretFiles
+from components.service_accounts import CacheUsers
 from components.settings import SERVICE_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
@@ -103,7 +103,7 @@ class Redis(pulumi.ComponentResource):
             "redis-users",
             container=self.containers[0].id,
             administrator_file=f"{DIRECTORY}/{REDIS_ADMINISTRATOR_FILE}",
-            user=self.user,
+            account=self.user,
             password=secret.current,
             version=secret.version,
             opts=child,

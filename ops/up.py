@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.errors import ExitCode, OperationError
 from ops.options import DEFAULT_STACK, JsonOption, OptionalStackArgument, YesOption
 from ops.output import Output, megabytes, seconds
 
 if TYPE_CHECKING:
-    from components.settings import StackSettings
+    from ops.deploy import Decide, Phases
     from ops.events import Update
-    from ops.probe import ProbeFigures
     from ops.session import Session
     from ops.settings_change import SettingsChange
-
-    # What is to become of the pin, decided before anything is touched.
-    Decide = Callable[[Session, str, Output], SettingsChange | None]
 
 
 def up(
@@ -77,6 +69,8 @@ def run(
 
     Raises OperationError.
     """
+    from ops.deploy import Phases, carry_out
+
     output, phases = Output(as_json), Phases()
     with phases.measure("setup"):
         ensure_setup(output, yes)
@@ -85,144 +79,6 @@ def run(
     output.document(report)
     if not as_json:
         summarize(output, stack, update, report, phases)
-
-
-def carry_out(
-    stack: str,
-    output: Output,
-    phases: Phases,
-    verify: bool | None,
-    fast: bool,
-    probe: bool,
-    watch: bool,
-    decide: Decide | None,
-) -> tuple[Update, dict[str, Any]]:
-    """Preflight, update, verification, and a watch over a new release that has taken over from another.
-
-    The settings are as they were when the update fails. Returns the update, and the report on it.
-    """
-    from ops import pin, unchanged
-    from ops.releases import records
-    from ops.releases.prune import prune_after_update
-    from ops.session import open_session
-    from ops.settings_change import written
-
-    session = open_session()
-    with phases.measure("preflight"):
-        change = decide(session, stack, output) if decide else None
-        settings = prepare(session, stack, output, change)
-        former = session.state(stack)
-    began = time.time()
-    with (
-        phases.measure("update"),
-        written(change, output.progress),
-        records.failure_noted(session, stack, output.progress),
-    ):
-        # Before the update: what changes while it runs must not count as deployed.
-        inputs = unchanged.gather(session, stack, settings)
-        update, probed = (unchanged.nothing_to_do(session, stack, inputs) if fast else None), None
-        if update is None:
-            with probing(session, stack, settings, output, probe) as probed:
-                update = deploy(session, stack, output, change.title if change else "")
-    switched = time.time()
-    if settings.pin:
-        pin.follow(session, stack, settings.pin)
-    report = {"stack": stack, **describe_outputs(update.outputs), "changes": update.changes}
-    if probed:
-        report["probe"] = probed.as_json()
-    # At once: the engine forgets the first health checks of a container within seconds.
-    if update.changed:
-        report["start_to_healthy_seconds"] = started_in(session, update)
-    if update.changed or unchanged.not_verified(inputs) if verify is None else verify:
-        from ops.verification import verify_stack
-
-        with phases.measure("verify"):
-            verdicts = verify_stack(session, stack, update.outputs, settings, output)
-        report["verification"] = verdicts.as_json()
-        verdict = records.VERIFIED if verdicts.passed else records.NOT_VERIFIED
-        records.remember(session, stack, verdict, verdicts.summary(), output.progress)
-        if not verdicts.passed:
-            unchanged.remember_failure(inputs)
-            output.show(verdicts.table())
-            raise OperationError(
-                f"stack {stack} runs, but {verdicts.summary()}",
-                f"Look at: ./medianest status {stack}, ./medianest logs {stack}",
-                ExitCode.NOT_VERIFIED,
-                {**report, "phases": phases.seconds},
-            )
-    elif update.changed:
-        records.remember_deployed(session, stack, output.progress)
-    took_over = former and former.outputs.get("release") not in (None, update.outputs.get("release"))
-    if watch and took_over and settings.deploy.watch.seconds:
-        from ops.release_watch import watch_release
-
-        with phases.measure("watch"):
-            seen = watch_release(session, settings, update.outputs, began, switched)
-        output.progress(f"Watched the new release: {seen}")
-        report["watch"] = seen.as_json()
-        if seen.problem:
-            records.remember(session, stack, records.NOT_VERIFIED, seen.problem, output.progress)
-            go_back_from(stack, str(update.outputs["release"]), seen.problem, output, phases, report)
-    unchanged.remember(session, stack, inputs)
-    if update.changed:
-        report["pruned"] = prune_after_update(session, stack, settings, output.progress).as_json()
-    # What nobody reads is not measured: an unchanged `up` is to be quick.
-    if output.as_json or update.changed:
-        report.update(measure(session, stack, update))
-    return update, report
-
-
-def go_back_from(
-    stack: str, release: str, problem: str, output: Output, phases: Phases, report: dict[str, Any]
-) -> None:
-    """Roll back from a release that has turned out to be bad. Raises OperationError in any case."""
-    from ops.rollback import go_back
-
-    said = f"release {release} is worse than the one before: {problem}"
-    output.progress(f"{said[0].upper()}{said[1:]}. Going back.")
-    try:
-        with phases.measure("rollback"):
-            update, back = carry_out(
-                stack,
-                output,
-                Phases(),
-                verify=False,
-                fast=False,
-                probe=True,
-                watch=False,
-                decide=lambda session, stack, output: go_back(session, stack, None, output),
-            )
-    except OperationError as error:
-        raise OperationError(
-            f"{said}. It could not be rolled back: {error.message}",
-            error.hint,
-            details={**report, "phases": phases.seconds},
-        ) from error
-    raise OperationError(
-        f"{said}. Stack {stack} is back at release {update.outputs['release']}, and pinned to it",
-        f"Mend it, then: ./medianest up {stack} --unpin",
-        details={**report, "rollback": back, "phases": phases.seconds},
-    )
-
-
-class Phases:
-    """How long the parts of a run took, in seconds."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def measure(self, name: str) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(time.monotonic() - began, 2)
-
-    @property
-    def total(self) -> float:
-        return time.monotonic() - self._began
 
 
 def ensure_setup(output: Output, yes: bool) -> None:
@@ -242,147 +98,6 @@ def lift_pin(session: Session, stack: str, output: Output) -> SettingsChange | N
     if change is None:
         output.progress(f"Stack {stack} is not pinned.")
     return change
-
-
-def prepare(
-    session: Session, stack: str, output: Output, change: SettingsChange | None = None
-) -> StackSettings:
-    """The stack's settings, after the preflight. Raises OperationError and has touched nothing then."""
-    from ops.backup.restore import refuse_half_restored
-    from ops.engine import connect
-    from ops.interrupted import mend
-    from ops.pin import describe
-    from ops.preflight.check import check_update
-    from ops.project import load_settings, require_stack
-    from ops.state_copies import keep_copy
-
-    require_stack(stack, session.project.stacks())
-    settings = load_settings(session.project, stack, change.after if change else None)
-    if settings.pin and change is None:
-        output.progress(describe(stack, settings.pin))
-    refuse_half_restored(session, stack)
-    keep_copy(session, stack)
-    api = connect(session.environment)
-    check_update(session, stack, settings, session.state(stack), api, output.progress)
-    mend(session, stack, api, output.progress)
-    api.close()
-    return settings
-
-
-def deploy(session: Session, stack: str, output: Output, title: str = "") -> Update:
-    """Run `pulumi up`; `title` says in Pulumi's history what for.
-
-    Raises OperationError: what failed and why, or that it was interrupted.
-    """
-    from ops import drift
-    from ops.engine import connect, containers, resources
-    from ops.failure_report import explain_failure
-    from ops.interrupted import mend
-    from ops.progress import Progress
-    from ops.pulumi import Pulumi
-    from ops.releases.message import update_message
-    from ops.start_up import StartUpWatch
-    from ops.state_copies import keep_copy
-    from ops.unknown import clear_unknown
-
-    api, project = connect(session.environment), session.project.name
-    found = drift.drifted(
-        session.state(stack), resources(api, project, stack), containers(api, project, stack)
-    )
-    drift.announce(found, output.progress)
-    with Pulumi(session.project, stack, session.environment) as pulumi:
-        if session.files is None or stack not in session.files.stacks(session.project.name):
-            pulumi.create_stack()
-        with (
-            Progress(f"Deploying stack {stack}") as progress,
-            StartUpWatch(session.environment, project, stack, progress.say) as start_up,
-        ):
-            outcome = pulumi.change(
-                "up",
-                progress.take,
-                progress.interrupted,
-                refresh=bool(found),
-                message=update_message(session.project.root, session.environment, title),
-            )
-            failed = outcome.exit_code or progress.update.result != "succeeded"
-            if failed and not outcome.interrupted:
-                start_up.failed()
-    if outcome.interrupted:
-        mend(session, stack, api, output.progress)
-    if failed:
-        root = session.project.root
-        raise explain_failure(root, stack, "up", outcome, progress.update, start_up.evidence)
-    keep_copy(session, stack)
-    if (deployed := session.state(stack)) is not None:
-        clear_unknown(api, project, stack, deployed, output.progress)
-    if found:
-        names = progress.update.outputs["containers"].values()
-        drift.wait_until_healthy(api, [name for listed in names for name in listed])
-    api.close()
-    return progress.update
-
-
-@contextmanager
-def probing(
-    session: Session, stack: str, settings: StackSettings, output: Output, wanted: bool
-) -> Iterator[ProbeFigures | None]:
-    """Ask the stack all the time while the block runs, and say what came of it, however the block ends.
-
-    Where it does not serve yet there is nothing to ask: None.
-    """
-    from ops.probe import Probe, serves
-
-    state = session.state(stack) if wanted else None
-    url = f"{state.outputs['url']}{settings.backend.health.live}" if state and "url" in state.outputs else ""
-    if not url or not serves(url):
-        yield None
-        return
-    probe = Probe(url)
-    try:
-        with probe:
-            yield probe.figures
-    finally:
-        output.progress(f"Requests meanwhile: {probe.figures}")
-
-
-def describe_outputs(outputs: dict[str, Any]) -> dict[str, Any]:
-    return {key: outputs[key] for key in ("url", "release", "image", "owner", "pin") if key in outputs}
-
-
-def started_in(session: Session, update: Update) -> dict[str, float | None]:
-    """How long each backend took from its start to healthy, in seconds, where the engine still knows."""
-    from ops.engine import connect
-    from ops.measures import start_to_healthy
-
-    api = connect(session.environment)
-    names = update.outputs["containers"]["backend"]
-    healthy = {name: start_to_healthy(api.inspect_container(name)) for name in names}
-    api.close()
-    return healthy
-
-
-def measure(session: Session, stack: str, update: Update) -> dict[str, Any]:
-    """The figures that one run can give: see docs of `up --json`."""
-    from ops.engine import connect, containers
-    from ops.measures import container_memory
-
-    api = connect(session.environment)
-    running = {
-        item["Id"]: item["Names"][0].lstrip("/")
-        for item in containers(api, session.project.name, stack)
-        if item["State"] == "running"
-    }
-    memory = container_memory(api, list(running))
-    image: dict[str, Any] = api.inspect_image(update.outputs["image"]["id"])  # type: ignore[no-untyped-call]
-    api.close()
-    return {
-        "image_bytes": image["Size"],
-        "memory_bytes": {
-            "total": sum(memory.values()),
-            **{name: memory[identifier] for identifier, name in running.items()},
-        },
-        "build_seconds": update.build_seconds(),
-    }
 
 
 def summarize(output: Output, stack: str, update: Update, report: dict[str, Any], phases: Phases) -> None:
