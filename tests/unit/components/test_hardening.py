@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,6 +55,13 @@ BREACHES: list[tuple[str, dict[str, Any]]] = [
     ("no mounts of the host's", {"volumes": [{"host_path": "/etc"}]}),
     ("no devices", {"devices": [{"host_path": "/dev/kmsg"}]}),
 ]
+
+
+def test_the_documentation_has_the_same_rules() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "hardening.md").read_text()
+    table = text.split("|---|---|\n", 1)[1].split("\n\n", 1)[0]
+    documented = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in table.splitlines()]
+    assert documented == [(rule.name, rule.reason) for rule in RULES]
 
 
 def test_a_hardened_container_is_let_through() -> None:
