@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,31 +105,39 @@ def test_a_stack_that_the_back_end_does_not_have_is_none(project: Project) -> No
         assert pulumi.export() is None
 
 
-def interrupt(times: int) -> None:
-    for _ in range(times):
+def interrupt(times: int, seen: Callable[[], int]) -> None:
+    """Send so many, each when the one before has been seen: two that wait are one to the kernel."""
+    for number in range(1, times + 1):
         os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.15)
+        while seen() < number and number < times:
+            time.sleep(0.01)
 
 
 # The shell waits for its child before it handles a signal, so the child has to be brief.
 WAITING = "i=0; say '{\"ready\": true}'; while [ $i -lt 250 ]; do i=$((i+1)); sleep 0.02; done"
+CAUGHT = 'say "{\\"caught\\": true}"'
 
 
 @pytest.mark.parametrize(
     ("times", "act", "code"),
     [
-        (1, f"trap 'i=250' INT; {WAITING}", 0),
-        (2, f"trap 'n=x$n; [ $n = xx ] && exit 7' INT; {WAITING}", 7),
+        (1, f"trap '{CAUGHT}; i=250' INT; {WAITING}", 0),
+        (2, f"trap '{CAUGHT}; n=x$n; [ $n = xx ] && exit 7' INT; {WAITING}", 7),
         (3, f"trap '' INT; {WAITING}", -signal.SIGKILL),
     ],
 )
 def test_interrupts_are_forwarded_and_the_third_kills(
     project: Project, times: int, act: str, code: int
 ) -> None:
-    course = Course()
-    sender = threading.Thread(target=interrupt, args=(times,))
+    course, caught = Course(), Counter[str]()
+
+    def seen() -> int:
+        return caught["caught"] if CAUGHT in act else len(course.interrupts)
+
+    sender = threading.Thread(target=interrupt, args=(times, seen))
 
     def on_event(event: Mapping[str, Any]) -> None:
+        caught.update(event.keys())
         if "ready" in event:
             sender.start()
 
