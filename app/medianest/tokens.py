@@ -134,7 +134,7 @@ class TokenService:
             "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": subject,
-            "jti": secrets.token_hex(16),
+            "jti": secrets.token_urlsafe(12),
             "iat": moment,
             "nbf": moment,
             "exp": moment + self._lifetime,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from docker.models.volumes import Volume
 
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT, gateway_configuration
 from components.settings import BackendSettings, GatewaySettings
-from tests.images.engine import Engine, File, logs, published_port, until, wait_healthy
+from tests.images.engine import Engine, File, logs, published_port, run, until, wait_healthy
 
 SETTINGS = GatewaySettings(
     internal_paths=["/metrics", "/api/internal.v1"],
@@ -132,6 +133,14 @@ class RunningGateway:
             return len(names) == number
 
         until(reached, f"{number} servers in use")
+
+    def named_servers(self) -> int:
+        """How many servers have an address, which they keep until the DNS has forgotten them."""
+        ask = "printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3"
+        script = f"exec 3<>/dev/tcp/127.0.0.1/{INTERNAL_PORT}; {ask}; cat <&3"
+        _, metrics = run(self.container, "bash", "-c", script)
+        unnamed = re.findall(r'^haproxy_server_status\{.*state="MAINT"\} ([01])', metrics, re.MULTILINE)
+        return unnamed.count("0")
 
 
 def start_gateway(
