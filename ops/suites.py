@@ -29,7 +29,17 @@ def suites() -> list[Suite]:
         Suite("app", (python, "-m", "tests.harness.app_suite")),
         Suite("setup", (python, "-m", "pytest", "tests/setup", "-m", "not slow")),
         Suite("setup for real", (python, "-m", "pytest", "tests/setup", "-m", "slow"), quick=False),
-        Suite("stack", (python, "-m", "pytest", "tests/stack", *CHECKS_OF_A_RUNNING_STACK)),
+        Suite(
+            "stack",
+            (python, "-m", "pytest", "tests/stack", *CHECKS_OF_A_RUNNING_STACK, "-m", "not slow"),
+        ),
         Suite("faults", (python, "-m", "pytest", "tests/faults", "-m", "not slow")),
-        Suite("endurance", (python, "-m", "pytest", "tests/faults", "-m", "slow"), quick=False),
+        Suite(
+            "endurance",
+            (
+                *(python, "-m", "pytest", "tests/stack", "tests/faults"),
+                *(*CHECKS_OF_A_RUNNING_STACK, "-m", "slow"),
+            ),
+            quick=False,
+        ),
     ]

@@ -12,10 +12,6 @@ from tests.harness.built_images import BuiltImages, build_images
 from tests.harness.service_containers import Services, services
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes minutes")
-
-
 @pytest.fixture(scope="session")
 def engine() -> Iterator[docker.DockerClient]:
     client = docker.from_env()

@@ -16,10 +16,6 @@ ROOT = Path(__file__).parents[2]
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: builds for real; takes minutes")
-
-
 @dataclass(frozen=True)
 class User:
     """A user who has nothing yet: no cache, no state, no plugin."""

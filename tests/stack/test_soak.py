@@ -186,6 +186,7 @@ def test_a_dead_redis_fails_the_check_with_its_reason(
     assert "the goal is at least 95 %" in run.err
 
 
+@pytest.mark.slow
 def test_memory_and_connections_of_a_sound_stack_pass(checkout: Checkout, name: str) -> None:
     # Warm first: what a new process takes for itself is no leak.
     checkout.expect("soak", "auth-cache", name, "--minutes", "0.3")
