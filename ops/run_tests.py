@@ -37,7 +37,7 @@ def run_tests(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the checks and tests of this project, about 30 minutes at most.
+    """Run the checks and tests of this project, about 35 minutes at most.
 
     Runs them all, also after one has failed, and says at the end which have.
 
