@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ops.probe import ProbeFigures
     from ops.session import Session
     from ops.settings_change import SettingsChange
+    from ops.state import StackState
 
     # A change of the settings that goes with the update, decided before anything is touched.
     Decide = Callable[[Session, str, Output], SettingsChange | None]
@@ -65,7 +66,6 @@ def carry_out(
     with phases.measure("preflight"):
         change = decide(session, stack, output) if decide else None
         settings = prepare(session, stack, output, change)
-        former = session.state(stack)
     began = time.time()
     with (
         phases.measure("update"),
@@ -74,9 +74,12 @@ def carry_out(
     ):
         # Before the update: what changes while it runs must not count as deployed.
         inputs = unchanged.gather(session, stack, settings)
-        update, probed = (unchanged.nothing_to_do(session, stack, inputs) if fast else None), None
+        update, probed, former = None, None, None
+        if fast:
+            update = unchanged.nothing_to_do(session, stack, inputs)
         if update is None:
-            with probing(session, stack, settings, output, probe) as probed:
+            former = session.state(stack)
+            with probing(former if probe else None, settings, output) as probed:
                 update = deploy(session, stack, output, change.title if change else "")
     switched = time.time()
     if settings.pin:
@@ -239,15 +242,14 @@ def deploy(session: Session, stack: str, output: Output, title: str = "") -> Upd
 
 @contextmanager
 def probing(
-    session: Session, stack: str, settings: StackSettings, output: Output, wanted: bool
+    state: StackState | None, settings: StackSettings, output: Output
 ) -> Iterator[ProbeFigures | None]:
     """Ask the stack all the time while the block runs, and say what came of it, however the block ends.
 
-    Where it does not serve yet there is nothing to ask: None.
+    Where it does not serve yet there is nothing to ask: None. `state` is that before the update.
     """
     from ops.probe import Probe, serves
 
-    state = session.state(stack) if wanted else None
     url = f"{state.outputs['url']}{settings.backend.health.live}" if state and "url" in state.outputs else ""
     if not url or not serves(url):
         yield None
