@@ -117,9 +117,9 @@ class Backend(pulumi.ComponentResource):
 def release_id(image_content: str, settings: BackendSettings, secrets_version: str) -> str:
     """A release is what its inputs are: the same image, settings and secrets are the same release.
 
-    The number of replicas and how many images are kept do not count. Returns 12 hexadecimal digits.
+    The number of replicas does not count. Returns 12 hexadecimal digits.
     """
-    inputs = settings.model_dump(mode="json", exclude={"replicas", "keep_releases"})
+    inputs = settings.model_dump(mode="json", exclude={"replicas"})
     return _digest([image_content, json.dumps(inputs, sort_keys=True), secrets_version])
 
 

@@ -72,7 +72,7 @@ def load_settings(project: Project, stack: str, text: str | None = None) -> Stac
         problems = "\n".join(f"  - {problem}" for problem in error.problems)
         raise OperationError(
             f"the settings of stack {stack} cannot be used:\n{problems}",
-            f"Correct {path.name}. All settings and what they mean: components/settings.py",
+            f"Correct {path.name}. All settings and what they mean: components/settings/",
             ExitCode.USAGE,
             {"problems": error.problems},
         ) from error

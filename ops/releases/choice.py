@@ -34,7 +34,7 @@ def choose(stack: str, releases: Sequence[Release], wanted: str | None, pinned: 
     if not release.image_present:
         raise OperationError(
             f"the image of release {release.id} of stack {stack} is not on the engine any more",
-            f"{left(stack, releases)} backend.keep_releases says for how many releases images are kept.",
+            f"{left(stack, releases)} deploy.keep_releases says for how many releases images are kept.",
             ExitCode.REFUSED,
         )
     refuse_contracted(stack, releases, release)

@@ -22,7 +22,7 @@ def releases(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show so many.")] = SHOWN,
     prune: Annotated[
         bool,
-        typer.Option("--prune", help="Remove images that backend.keep_releases does not keep, first."),
+        typer.Option("--prune", help="Remove images that deploy.keep_releases does not keep, first."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,7 +56,7 @@ def releases(
     if prune and settings:
         # An image that another run has just built is in no history yet.
         refuse(judge_locks(session, stack)[1], f"images of stack {stack} cannot be removed now")
-        keep = settings.backend.keep_releases
+        keep = settings.deploy.keep_releases
         pruned = remove_superfluous(session, stack, found, keep, pin.image.id if pin else "", api)
         document["pruned"] = pruned.as_json()
         output.progress(f"Removed {pruned}" if pruned.images else "There is no image to remove.")

@@ -11,6 +11,7 @@ from ops.releases.deploys import Deploy, Facts
 from ops.releases.records import FAILED, UNVERIFIED, VERIFIED, Record
 
 # Of a backend's settings those that are no part of a release: see components.backend.release_id.
+# `keep_releases` was one of them once.
 NO_PART = frozenset({"replicas", "keep_releases"})
 
 

@@ -135,7 +135,7 @@ def prune_after_update(
     pin = settings.pin
     api = connect(session.environment)
     releases = read_releases(session, stack, api, pin.release if pin else "")
-    pruned = prune(session, stack, releases, settings.backend.keep_releases, pin.image.id if pin else "", api)
+    pruned = prune(session, stack, releases, settings.deploy.keep_releases, pin.image.id if pin else "", api)
     api.close()
     if pruned.images:
         say(f"Removed {pruned}")

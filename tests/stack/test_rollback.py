@@ -64,7 +64,13 @@ class Deployed:
         return self.checkout.settings_file(self.name).read_text()
 
     def write(
-        self, word: str, settings: Mapping[str, Any], *, schema: int = 1, first_lines: str = ""
+        self,
+        word: str,
+        settings: Mapping[str, Any],
+        *,
+        schema: int = 1,
+        first_lines: str = "",
+        keep_releases: int = 5,
     ) -> None:
         """Put a release into the tree, with labels of its schema on its image."""
         example, here = ROOT / "examples/node-backend", self.checkout.root / "examples/node-backend"
@@ -72,7 +78,11 @@ class Deployed:
         (here / "server.js").write_text(f"{first_lines}{server}")
         schemas = f'LABEL medianest.schema="{schema}" medianest.schema.serves="{schema}"\n'
         (here / "Dockerfile").write_text((example / "Dockerfile").read_text() + schemas)
-        configuration = {"medianest:backend": settings, "medianest:verification": {"paths": []}}
+        configuration = {
+            "medianest:backend": settings,
+            "medianest:verification": {"paths": []},
+            "medianest:deploy": {"keep_releases": keep_releases},
+        }
         self.port = self.checkout.declare(self.name, configuration, self.port or None)
         path = self.checkout.settings_file(self.name)
         path.write_text(OF_THE_TEAM + path.read_text())
@@ -283,7 +293,7 @@ def test_old_images_go_and_those_of_others_stay(stack: Deployed, foreign: list[s
     assert first["present"]
     assert second["present"]
     stack.engine.images.get(second["id"]).tag(KEPT_BY_SOMEBODY, "1")
-    stack.write("contracted", {**SECOND, "keep_releases": 1}, schema=2)
+    stack.write("contracted", SECOND, schema=2, keep_releases=1)
     document = stack.checkout.expect("releases", stack.name, "--prune", "--json").document()
     assert document["pruned"]["images"] == [first["name"]]
     present = {name for image in stack.engine.images.list() for name in image.tags}

@@ -1,0 +1,36 @@
+"""What the settings of all components have in common: their model, their error, their small types."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+STACK_NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
+SECRET_NAME = re.compile(r"[a-z][a-z0-9_]{1,62}")
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
+UrlPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]*$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+MemoryMb = Annotated[int, Field(ge=16)]
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used. `problems` holds one sentence each, never a secret's value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problems))
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+
+class LimitSettings(Settings):
+    """What a container may use."""
+
+    memory_mb: MemoryMb = Field(256, description="Memory in MB; the container has no swap on top of it.")
+    cpus: float = Field(1.0, ge=0.1, multiple_of=0.1, description="Processor cores, in tenths.")
+    pids: int = Field(200, ge=16, description="Processes and threads.")
