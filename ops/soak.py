@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from components.hardening.kinds import SOAK
 from ops.errors import ExitCode, OperationError
 from ops.options import JsonOption, StackArgument
 from ops.output import Output, seconds
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from ops.one_shot import OneShot, Running
     from ops.state import StackState
 
-COMPONENT = "soak"
 # The names and ports of the contract, as seen on the stack's public network.
 TARGET_URL = "http://gateway:8080"
 BACKEND_HOST = "backend"
@@ -117,7 +117,7 @@ def declare(api: APIClient, stack: str, state: StackState, command: Sequence[str
             f"Look at: ./medianest status {stack}; run: ./medianest up {stack}",
             ExitCode.REFUSED,
         )
-    one_shot = beside(backends[0], COMPONENT, command, state.outputs["networks"]["public"])
+    one_shot = beside(backends[0], SOAK, command, state.outputs["networks"]["public"])
     own = {
         "SOAK_MINUTES": f"{minutes:g}",
         "TARGET_URL": TARGET_URL,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from components import labels
-from ops import soak
+from components.hardening.kinds import KINDS
 from ops.errors import ExitCode
 from ops.options import JsonOption, StackArgument
 from ops.output import Output, megabytes, seconds
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HEALTHY = "healthy"
 MISSING = "missing"
+HELPERS = frozenset(kind.component for kind in KINDS if kind.component)
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class ContainerStatus:
 
     @property
     def is_well(self) -> bool:
-        # A soak that is under way has no health of its own.
-        return self.state == "running" and (self.health == HEALTHY or self.component == soak.COMPONENT)
+        # A helper that is under way has no health of its own.
+        return self.state == "running" and (self.health == HEALTHY or self.component in HELPERS)
 
 
 def status(stack: StackArgument, as_json: JsonOption = False) -> None:
