@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from ops import completion
 from ops.errors import ExitCode, OperationError
 from ops.options import JsonOption, YesOption
 from ops.output import Output, seconds
@@ -32,7 +33,10 @@ class SuiteResult:
 
 def run_tests(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[SUITE]...", help="Only these.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="[SUITE]...", help="Only these.", show_default=False, autocompletion=completion.suites
+        ),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Also what takes long (90 minutes at most).")

@@ -165,7 +165,8 @@ def test_a_restart_loop_is_told(checkout: Checkout, engine: docker.DockerClient,
     assert check["outcome"] == "failed"
     for told in (status.out, check["reason"], deployed.err):
         assert f"{redis.name} is in a restart loop: restarted {RESTARTS} times" in told
-        assert "exit code 137" in told
+        # That of its last exit, unless other containers' events have pushed it out of the engine's memory.
+        assert "exit code 137" in told or "exit code that the engine forgot" in told
     # The end of its log.
     assert "Ready to accept connections" in deployed.err
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from ops import soak
 from ops.__main__ import main
 from ops.errors import ExitCode, OperationError
 from ops.one_shot import beside
-from ops.output import Output
+from ops.output import Output, Verbosity, verbosity
 from ops.project import Project
 from ops.session import Session
 from ops.soak_report import KEPT_LINES, Figure, Patience, SoakRun
@@ -216,10 +217,8 @@ class Container:
             self.lines.put(None)
 
 
-def watched(
-    container: Container, received: list[int], patience: Patience, debug: bool = False
-) -> tuple[SoakRun, str]:
-    run, view = SoakRun(), soak.View("Soak", debug)
+def watched(container: Container, received: list[int], patience: Patience) -> tuple[SoakRun, str]:
+    run, view = SoakRun(), soak.View("Soak")
     with view.of(run):
         return run, soak.watch(cast(Any, container), view, received, patience)
 
@@ -231,8 +230,10 @@ def test_a_check_is_followed_to_its_end(capsys: pytest.CaptureFixture[str]) -> N
     assert "a warning" not in capsys.readouterr().err
 
 
-def test_with_debug_its_log_is_shown_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
-    watched(Container(("stderr", "a warning"), ("stdout", "a print")), [], Patience(100), debug=True)
+def test_with_verbose_its_log_is_shown_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    context = copy_context()
+    context.run(verbosity.set, Verbosity.VERBOSE)
+    context.run(watched, Container(("stderr", "a warning"), ("stdout", "a print")), [], Patience(100))
     assert capsys.readouterr().err.splitlines() == ["Soak", "a warning", "a print"]
 
 
