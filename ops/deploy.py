@@ -59,6 +59,7 @@ def carry_out(
     from ops import pin, unchanged
     from ops.releases import records
     from ops.releases.prune import prune_after_update
+    from ops.restart_loops import refuse_loops
     from ops.session import open_session
     from ops.settings_change import written
 
@@ -90,7 +91,7 @@ def carry_out(
     # At once: the engine forgets the first health checks of a container within seconds.
     if update.changed:
         report["start_to_healthy_seconds"] = started_in(session, update)
-    refuse_restart_loops(session, stack, update, report)
+    refuse_loops(session, stack, update.outputs, report)
     if update.changed or unchanged.not_verified(inputs) if verify is None else verify:
         from ops.verification import verify_stack
 
@@ -277,17 +278,6 @@ def started_in(session: Session, update: Update) -> dict[str, float | None]:
     healthy = {name: start_to_healthy(api.inspect_container(name)) for name in names}
     api.close()
     return healthy
-
-
-def refuse_restart_loops(session: Session, stack: str, update: Update, report: dict[str, Any]) -> None:
-    """Raises OperationError where a container looks well, but only until it is restarted again."""
-    from ops.engine import connect
-    from ops.restart_loops import refuse_loops
-
-    api = connect(session.environment)
-    names = [name for listed in update.outputs["containers"].values() for name in listed]
-    refuse_loops(api, stack, names, report)
-    api.close()
 
 
 def measure(session: Session, stack: str, update: Update) -> dict[str, Any]:

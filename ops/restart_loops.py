@@ -7,16 +7,19 @@ keeps 256 of them, which the health checks of one stack fill within a minute.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ops.engine import Document, log_tail
+from ops.engine import Document, connect, log_tail
 from ops.errors import ExitCode, OperationError
 from ops.measures import parse_time
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+    from ops.session import Session
 
 # A loop: so many restarts, the last exit within so many seconds.
 RESTARTS, SECONDS = 3, 300
@@ -75,17 +78,17 @@ def find_loops(api: APIClient, containers: Iterable[Document]) -> list[RestartLo
     ]
 
 
-def refuse_loops(api: APIClient, stack: str, names: Iterable[str], report: Mapping[str, Any]) -> None:
-    """Raises OperationError where one of a stack's containers is in a restart loop."""
+def refuse_loops(session: Session, stack: str, outputs: Document, report: Mapping[str, Any]) -> None:
+    """Raises OperationError where one of a deployed stack's containers is in a restart loop."""
     from docker.errors import NotFound
 
+    api = connect(session.environment)
     found = []
-    for name in names:
-        try:
+    for name in (name for listed in outputs["containers"].values() for name in listed):
+        with suppress(NotFound):
             found.append(api.inspect_container(name))
-        except NotFound:
-            continue
     loops = find_loops(api, found)
+    api.close()
     if loops:
         raise OperationError(
             "\n".join(str(loop) for loop in loops),

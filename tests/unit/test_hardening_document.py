@@ -10,6 +10,7 @@ import pytest
 from components.hardening.benchmark import ITEMS
 from components.hardening.kinds import KINDS
 from components.hardening.rules import RULES
+from ops.restart_loops import RESTARTS, SECONDS
 from ops.suites import dockerfiles
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,13 @@ def test_every_item_of_the_benchmark_is_documented() -> None:
         for item in ITEMS
     ]
     assert table("item", "about", "how it is answered") == rows
+
+
+def test_the_document_says_what_a_restart_loop_is() -> None:
+    assert (
+        f"restarted {RESTARTS} times or more, and whose last exit was within {SECONDS // 60} minutes"
+        in DOCUMENT
+    )
 
 
 def test_every_item_of_the_benchmark_is_accounted_for() -> None:

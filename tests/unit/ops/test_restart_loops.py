@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ops.errors import ExitCode, OperationError
+from ops.project import Project
 from ops.restart_loops import RESTARTS, SECONDS, find_loops, refuse_loops, seconds_since_exit
+from ops.session import Session
 from ops.status import ContainerStatus
 
 NOW = datetime.now(UTC)
@@ -31,6 +34,9 @@ class Engine:
 
     def logs(self, *_: Any, **__: Any) -> bytes:
         return b"connecting\nrefused\n"
+
+    def close(self) -> None:
+        pass
 
     def inspect_container(self, _name: str) -> dict[str, Any]:
         assert self._container
@@ -75,10 +81,25 @@ def test_a_container_in_a_loop_is_not_well_though_it_is_healthy() -> None:
     assert not ContainerStatus("backend", "n", "running", "healthy", restart_loop=loop).is_well
 
 
-def test_a_command_ends_with_it_as_its_error() -> None:
-    refuse_loops(Engine(container=inspected(restarts=0)), "s", ["s-backend-0"], {})  # type: ignore[arg-type]
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Session:
+    """A session whose engine has that container."""
+    monkeypatch.setattr("ops.restart_loops.connect", lambda _: Engine("2", container=request.param))
+    return Session(Project("p", Path("/nowhere")), {})
+
+
+OUTPUTS = {"containers": {"backend": ["s-backend-0"]}}
+
+
+@pytest.mark.parametrize("session", [inspected(restarts=0)], indirect=True)
+def test_without_a_loop_a_command_goes_on(session: Session) -> None:
+    refuse_loops(session, "s", OUTPUTS, {})
+
+
+@pytest.mark.parametrize("session", [inspected()], indirect=True)
+def test_a_command_ends_with_it_as_its_error(session: Session) -> None:
     with pytest.raises(OperationError, match="restart loop") as caught:
-        refuse_loops(Engine("2", container=inspected()), "s", ["s-backend-0"], {"url": "u"})  # type: ignore[arg-type]
+        refuse_loops(session, "s", OUTPUTS, {"url": "u"})
     assert caught.value.code is ExitCode.NOT_VERIFIED
     assert "./medianest logs s" in caught.value.hint
     assert caught.value.details["restart_loops"][0]["exit_code"] == 2
