@@ -59,6 +59,7 @@ def carry_out(
     from ops import pin, unchanged
     from ops.releases import records
     from ops.releases.prune import prune_after_update
+    from ops.restart_loops import refuse_loops
     from ops.session import open_session
     from ops.settings_change import written
 
@@ -90,6 +91,7 @@ def carry_out(
     # At once: the engine forgets the first health checks of a container within seconds.
     if update.changed:
         report["start_to_healthy_seconds"] = started_in(session, update)
+    refuse_loops(session, stack, update.outputs, report)
     if update.changed or unchanged.not_verified(inputs) if verify is None else verify:
         from ops.verification import verify_stack
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components import labels
-from ops import soak
+from components.hardening.kinds import SOAK
 from ops.errors import ExitCode, OperationError
 from ops.options import JsonOption, StackArgument, YesOption
 from ops.output import Output, seconds
@@ -137,7 +137,7 @@ def remove_one_shots(api: APIClient, project: str, stack: str, owner: str | None
     from ops.engine import remove_container
     from ops.one_shot import of_component
 
-    for item in of_component(api, project, stack, soak.COMPONENT):
+    for item in of_component(api, project, stack, SOAK.component):
         if owner is not None and item["Labels"].get(labels.OWNER) == owner:
             remove_container(api, item["Id"])
 

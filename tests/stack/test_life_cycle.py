@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 import requests
 from docker.models.containers import Container
 
+from ops.restart_loops import RESTARTS
 from tests.harness.checkout import (
     STAGING,
     Checkout,
@@ -149,6 +153,24 @@ def test_a_changed_file_is_a_new_release_that_drops_no_request(
     assert len(containers_of(engine, name, "backend")) == 2
 
 
+def test_a_restart_loop_is_told(checkout: Checkout, engine: docker.DockerClient, name: str) -> None:
+    (redis,) = containers_of(engine, name, "redis")
+    for _ in range(RESTARTS):
+        crash(redis)
+    status = checkout.medianest("status", name)
+    verified = checkout.medianest("verify", name, "--json")
+    deployed = checkout.medianest("up", name, "--no-verify")
+    assert (status.code, verified.code, deployed.code) == (1, 4, 4)
+    (check,) = (item for item in verified.document()["checks"] if "restart loop" in item["check"])
+    assert check["outcome"] == "failed"
+    for told in (status.out, check["reason"], deployed.err):
+        assert f"{redis.name} is in a restart loop: restarted {RESTARTS} times" in told
+        # That of its last exit, unless other containers' events have pushed it out of the engine's memory.
+        assert "exit code 137" in told or "exit code that the engine forgot" in told
+    # The end of its log.
+    assert "Ready to accept connections" in deployed.err
+
+
 def test_down_leaves_nothing(checkout: Checkout, engine: docker.DockerClient, name: str) -> None:
     checkout.expect("down", name, "--yes")
     assert of_stack(engine, name) == []
@@ -157,6 +179,18 @@ def test_down_leaves_nothing(checkout: Checkout, engine: docker.DockerClient, na
 
 def test_a_second_down_says_that_there_is_nothing(checkout: Checkout, name: str) -> None:
     assert "nothing" in checkout.medianest("down", name, "--yes").said.lower()
+
+
+def crash(container: Container) -> None:
+    """Kill its processes from outside, which the engine takes for a crash, and wait for its restart."""
+    container.reload()
+    before = container.attrs["RestartCount"]
+    os.kill(container.attrs["State"]["Pid"], signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while container.attrs["RestartCount"] == before or container.status != "running":
+        assert time.monotonic() < deadline, container.attrs["State"]
+        time.sleep(0.1)
+        container.reload()
 
 
 def alive(engine: docker.DockerClient, name: str) -> list[Container]:
