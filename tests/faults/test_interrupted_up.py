@@ -27,6 +27,7 @@ from tests.harness.checkout import STAGING, Checkout, new_name, of_stack, swept
 
 BACKEND = STAGING["medianest:backend"]
 # Of a container's events those that an update causes; health checks and execs go on by themselves.
+STRIDE = 3
 ACTIONS = ["create", "start", "kill", "die", "destroy", "connect", "disconnect", "mount"]
 
 
@@ -89,10 +90,10 @@ def stopped_tree(pid: int) -> list[int]:
     return [pid, *itertools.chain.from_iterable(stopped_tree(child) for child in children)]
 
 
-@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])
-def test_one_command_mends_it(stack: Deployed, stride: int) -> None:
-    """Killed behind every event of a deploy, or behind every third one."""
-    for moment in itertools.count(0, stride):
+@pytest.mark.parametrize("first", [0, *(pytest.param(later, marks=pytest.mark.slow) for later in (1, 2))])
+def test_one_command_mends_it(stack: Deployed, first: int) -> None:
+    """Killed behind every third event of a deploy; all three together: behind every one."""
+    for moment in itertools.count(first, STRIDE):
         killed_behind = kill_a_deploy(stack, moment)
         if killed_behind is None:
             assert moment > 6, "a deploy has more events than that"
