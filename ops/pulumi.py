@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.child import forwarding_interrupts, lines_of, stop
+from ops.child import forwarding_interrupts, interrupted_with_parent, lines_of, stop
 from ops.errors import ExitCode, OperationError
 from ops.paths import cache_directory
 from ops.project import Project
@@ -144,7 +144,8 @@ class Pulumi:
 
         Ctrl-C reaches this process alone. The first is forwarded: Pulumi lets what it has begun
         end and saves its state. On the second it stops at once and notes in the state what was
-        under way; the third kills it. `on_interrupt` gets the number.
+        under way; the third kills it. `on_interrupt` gets the number. Where this process is killed, that
+        is a first Ctrl-C to Pulumi.
         """
         log = cache_directory() / "logs" / f"pulumi-{command}-{self._stack}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +162,7 @@ class Pulumi:
         ]
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
             process = subprocess.Popen(
-                [self._executable(), *arguments],
+                interrupted_with_parent([self._executable(), *arguments]),
                 cwd=self._project.root,
                 # The flag is hidden behind this variable.
                 env={**self._environment, "PULUMI_DEBUG_COMMANDS": "true"},

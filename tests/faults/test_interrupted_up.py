@@ -7,12 +7,14 @@ has taken note of what the engine has done.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,8 @@ import pytest
 import requests
 
 from components import labels
+from ops.child import session_members
+from ops.lock import is_pulumi
 from tests.harness.checkout import STAGING, Checkout, new_name, of_stack, swept
 
 BACKEND = STAGING["medianest:backend"]
@@ -103,6 +107,73 @@ def test_one_command_mends_it(stack: Deployed, first: int) -> None:
         run = stack.checkout.expect("up", stack.name, "--no-verify")
         print(f"killed behind {killed_behind}: mended in {time.monotonic() - began:.1f} s\n{run.err}")
         assert_all_is_well(stack, killed_behind)
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["the next at once", "the next later"])
+def test_killed_alone_it_leaves_no_pulumi_at_work(stack: Deployed, at_once: bool) -> None:
+    """What it has begun ends, the state is saved, the lock given back: then nothing runs any more."""
+    stack.change()
+    process = stack.checkout.start("./medianest", "up", stack.name, "--no-verify")
+    created = next(event for event in stack.events() if event["Action"] == "create")
+    (pulumi,) = [pid for pid in stopped_tree(process.pid) if is_pulumi(pid) and not is_plugin(pid)]
+    os.kill(process.pid, signal.SIGKILL)
+    continue_session(pulumi)
+    process.wait()
+    if not at_once:
+        deadline = time.monotonic() + 60
+        while session_members(pulumi) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert session_members(pulumi) == []
+        state = stack.checkout.pulumi("stack", "export", "-s", stack.name).out
+        assert json.loads(state)["deployment"].get("pending_operations") in (None, [])
+        assert created["Actor"]["ID"] in state
+    assert stack.serves()
+    run = stack.checkout.expect("up", stack.name, "--no-verify")
+    assert ("An earlier run was killed" in run.err) == at_once
+    assert session_members(pulumi) == []
+    assert_all_is_well(stack, "medianest alone")
+
+
+def test_killed_during_a_build(stack: Deployed) -> None:
+    dockerfile = stack.checkout.root / "app" / "Dockerfile"
+    written, pause = dockerfile.read_text(), f"sleep 60.{uuid.uuid4().int % 10**6}"
+    dockerfile.write_text(f"{written}\nRUN {pause}\n")
+    process = stack.checkout.start("./medianest", "up", stack.name, "--no-verify")
+    wait_for(lambda: commands(pause) != [], "the build to get there")
+    kill_with_all_that_it_started(process)
+    wait_for(lambda: commands(pause) == [], "the engine to give the build up")
+    assert stack.serves()
+    dockerfile.write_text(written)
+    stack.checkout.expect("up", stack.name, "--no-verify")
+    assert_all_is_well(stack, "a build")
+
+
+def commands(line: str) -> list[str]:
+    """Processes of this machine whose command line ends so."""
+    return [str(pid) for pid in Path("/proc").glob("[0-9]*") if command_line(pid).endswith(line)]
+
+
+def command_line(process: Path) -> str:
+    try:
+        return process.joinpath("cmdline").read_text().replace("\0", " ").strip()
+    except OSError:
+        return ""
+
+
+def is_plugin(pid: int) -> bool:
+    return "up" not in command_line(Path(f"/proc/{pid}")).split()
+
+
+def continue_session(leader: int) -> None:
+    for pid in session_members(leader):
+        os.kill(pid, signal.SIGCONT)
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.05)
 
 
 def kill_a_deploy(stack: Deployed, moment: int) -> str | None:
