@@ -7,6 +7,7 @@ command that comes meanwhile waits for that; after a while it asks again, and Pu
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -79,7 +80,7 @@ def left_alone(pid: int, proc: Path = Path("/proc")) -> bool:
         arguments = _arguments(proc / parent)
     except OSError:
         return False
-    return COMMAND_LINE not in zip(arguments, arguments[1:], strict=False)
+    return COMMAND_LINE not in itertools.pairwise(arguments)
 
 
 def _arguments(process: Path) -> Sequence[str]:

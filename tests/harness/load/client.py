@@ -28,7 +28,7 @@ from tests.harness.pictures import png
 READY = "ready"
 TOLD_FAILURES = 50
 TRICKLED_PARTS = 20
-NUMBERS_A_SECOND = 30
+NUMBERS_A_SECOND = 50
 # What a client may do again by itself where a lasting connection was closed (RFC 9110, section 9.2.2).
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS"})
 CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
@@ -146,14 +146,14 @@ class Sender:
 
     def _body(self) -> tuple[bytes, str]:
         """A body, and the name by which its content is found again."""
-        number = next(self._numbers)
         if self._kind.body == "picture":
-            return png(number), "picture"
+            return png(next(self._numbers)), "picture"
         if self._kind.body == "name":
-            name = f"name {number}"
+            name = f"name {next(self._numbers)}"
             return json.dumps({"display_name": name}).encode(), name
         if self._kind.body == "note":
-            return f"note {number}".encode(), f"note {number}"
+            note = f"note {next(self._numbers)}"
+            return note.encode(), note
         return self._kind.body.encode(), ""
 
     def _exchange(self, connection: http.client.HTTPConnection, body: bytes) -> tuple[int, bytes]:
@@ -181,7 +181,7 @@ def _was_closed(connection: http.client.HTTPConnection) -> bool:
 def main() -> None:
     plan = Plan.of(json.loads(sys.stdin.readline()))
     over, began = threading.Event(), time.monotonic()
-    # Fewer are used in a second than that, so no two loads have a number in common.
+    # Fewer bodies are made in a second than that, so no two loads have a number in common.
     numbers = itertools.count(round(time.time() * NUMBERS_A_SECOND))
     senders = [Sender(plan, kind, numbers, began, over) for kind in plan.kinds]
     for thread in (thread for sender in senders for thread in sender.threads):
