@@ -7,6 +7,7 @@ import time
 from functools import partial
 
 import pytest
+from docker.models.containers import Container
 
 from components.gateway_configuration import gateway_configuration
 from tests.images.engine import Engine, File, exit_code, logs, until, wait_healthy
@@ -87,6 +88,30 @@ def test_a_backend_that_warms_up_gets_no_request(gateway: RunningGateway) -> Non
         time.sleep(1)
     assert set(load.answers) == {200}, load.answers
     assert count(warming_up, "POST /job") == 0
+
+
+def test_who_takes_the_address_of_a_dead_one_gets_no_request_before_it_is_ready(
+    gateway: RunningGateway,
+) -> None:
+    """Writes again. The new one takes a moment to listen, as every server does."""
+    for _ in range(3):
+        victim = gateway.stub()
+        gateway.wait_for_servers(3)
+        address = address_of(victim, gateway)
+        with Load(gateway.port, "POST", "/job") as load:
+            victim.kill("SIGKILL")
+            heir = gateway.stub(ready=503, everything_else=WARMING_UP, listens_after=0.5)
+            until(lambda heir=heir: count(heir, "GET /api/health/ready") > 2, "checks of the new one")
+        assert address_of(heir, gateway) == address
+        assert count(heir, "POST /job") == 0, load.answers
+        victim.remove(force=True)
+        heir.remove(force=True)
+        until(lambda: gateway.named_servers() == 2, "the end of both")
+
+
+def address_of(container: Container, gateway: RunningGateway) -> str:
+    container.reload()
+    return str(container.attrs["NetworkSettings"]["Networks"][gateway.network.name]["IPAddress"])
 
 
 def test_a_stop_ends_what_has_begun(engine: Engine, gateway_image: str) -> None:

@@ -190,9 +190,9 @@ def main() -> None:
     # The end of the test, however it comes, is the end of its load.
     select.select([sys.stdin], [], [], plan.longest_seconds)
     over.set()
+    seconds = time.monotonic() - began
     for thread in (thread for sender in senders for thread in sender.threads):
         thread.join(plan.patience_seconds + max(kind.trickle_seconds for kind in plan.kinds))
-    seconds = time.monotonic() - began
     kinds = {sender.results.kind.name: sender.results.as_json() for sender in senders}
     print(json.dumps({"seconds": round(seconds, 1), "kinds": kinds}))
 
