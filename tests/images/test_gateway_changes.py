@@ -100,13 +100,17 @@ def test_who_takes_the_address_of_a_dead_one_gets_no_request_before_it_is_ready(
         address = address_of(victim, gateway)
         with Load(gateway.port, "POST", "/job") as load:
             victim.kill("SIGKILL")
-            heir = gateway.stub(ready=503, everything_else=WARMING_UP, listens_after=0.5)
-            until(lambda heir=heir: count(heir, "GET /api/health/ready") > 2, "checks of the new one")
+            heir = gateway.stub(ready=503, everything_else=WARMING_UP, listens_after=0.1)
+            until(partial(checked, heir), "checks of the new one")
         assert address_of(heir, gateway) == address
         assert count(heir, "POST /job") == 0, load.answers
         victim.remove(force=True)
         heir.remove(force=True)
         until(lambda: gateway.named_servers() == 2, "the end of both")
+
+
+def checked(stub: Container) -> bool:
+    return count(stub, "GET /api/health/ready") > 2
 
 
 def address_of(container: Container, gateway: RunningGateway) -> str:
