@@ -232,10 +232,10 @@ def _backends(backend: BackendSettings) -> str:
             "",
             "# Idle connections are given up before a backend does, or a request might run into its closing.",
             "http-reuse safe",
-            "default-server inter 500ms fastinter 200ms downinter 100ms fall 2 rise 1 pool-purge-delay 1s",
             "# One that takes no connection is out until a check passes: the address of a dead container",
             "# soon belongs to the next one, which must not get requests before it is ready.",
-            "default-server observe layer4 error-limit 1 on-error mark-down",
+            "default-server inter 500ms fastinter 200ms downinter 100ms fall 2 rise 1 pool-purge-delay 1s"
+            " observe layer4 error-limit 1 on-error mark-down",
             f"server-template backend {server_slots(backend.replicas)} backend:{backend.port} check"
             " resolvers docker resolve-prefer ipv4 init-addr last,none",
         ],

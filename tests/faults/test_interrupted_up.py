@@ -45,10 +45,10 @@ class Deployed:
     port: int
     _numbers: Iterator[int]
 
-    def change(self) -> None:
+    def change(self, **settings: Any) -> None:
         number = next(self._numbers)
         environment = {**BACKEND["environment"], "CHANGE": str(number)}
-        backend = {**BACKEND, "replicas": 1, "environment": environment}
+        backend = {**BACKEND, "replicas": 1, "environment": environment, **settings}
         # New secrets too, so that volumes and their loaders take part.
         generations = dict.fromkeys(("jwt_secret", "postgres_password", "redis_password"), number + 1)
         configuration = {**STAGING, "medianest:backend": backend, "medianest:generations": generations}
@@ -117,8 +117,8 @@ def test_killed_alone_it_leaves_no_pulumi_at_work(stack: Deployed, at_once: bool
     created = next(event for event in stack.events() if event["Action"] == "create")
     (pulumi,) = [pid for pid in stopped_tree(process.pid) if is_pulumi(pid) and not is_plugin(pid)]
     os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
     continue_session(pulumi)
-    process.wait()
     if not at_once:
         deadline = time.monotonic() + 60
         while session_members(pulumi) and time.monotonic() < deadline:
@@ -137,13 +137,15 @@ def test_killed_alone_it_leaves_no_pulumi_at_work(stack: Deployed, at_once: bool
 def test_killed_during_a_build(stack: Deployed) -> None:
     dockerfile = stack.checkout.root / "app" / "Dockerfile"
     written, pause = dockerfile.read_text(), f"sleep 60.{uuid.uuid4().int % 10**6}"
-    dockerfile.write_text(f"{written}\nRUN {pause}\n")
+    dockerfile.write_text(f"{written}\nFROM production AS slow\nRUN {pause}\n")
+    stack.change(build={"target": "slow"})
     process = stack.checkout.start("./medianest", "up", stack.name, "--no-verify")
     wait_for(lambda: commands(pause) != [], "the build to get there")
     kill_with_all_that_it_started(process)
     wait_for(lambda: commands(pause) == [], "the engine to give the build up")
     assert stack.serves()
     dockerfile.write_text(written)
+    stack.change()
     stack.checkout.expect("up", stack.name, "--no-verify")
     assert_all_is_well(stack, "a build")
 
