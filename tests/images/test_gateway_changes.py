@@ -88,6 +88,8 @@ def test_a_backend_that_warms_up_gets_no_request(gateway: RunningGateway) -> Non
         time.sleep(1)
     assert set(load.answers) == {200}, load.answers
     assert count(warming_up, "POST /job") == 0
+    warming_up.remove(force=True)
+    until(lambda: gateway.named_servers() == 2, "the end of it")
 
 
 def test_who_takes_the_address_of_a_dead_one_gets_no_request_before_it_is_ready(
