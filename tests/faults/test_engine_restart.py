@@ -42,28 +42,34 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def stack(images: BuiltImages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def stack(
+    engine: docker.DockerClient, images: BuiltImages, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployed]:
     directory = tmp_path_factory.mktemp("checkout")
     checkout = Checkout.of_this_tree(directory / "medianest", directory / "state")
-    own = {"gateway": images.gateway, "postgres": images.postgres, "redis": images.redis}
+    names = {
+        part: str(engine.images.get(getattr(images, part)).tags[0])
+        for part in ("gateway", "postgres", "redis", "app")
+    }
     # There is no network there to build over: each image is the one that was built here.
-    for service, image in own.items():
-        (checkout.root / "images" / service / "Dockerfile").write_text(f"FROM {image}\n")
-    backend = f'FROM {images.app} AS production\nCMD ["python", "-m", "medianest"]\n'
-    (checkout.root / "app/Dockerfile").write_text(backend)
+    for part, image in names.items():
+        context = checkout.root / ("app" if part == "app" else f"images/{part}")
+        (context / "Dockerfile").write_text(f"FROM {image} AS production\n")
     with tempfile.TemporaryDirectory(prefix="machine-") as place:
         machine = OtherMachine(Path(place))
         with machine.in_its_network():
             machine.boot()
             try:
-                machine.load_images([base_image(ROOT), *own.values(), images.app])
+                machine.load_images([base_image(ROOT), *names.values()])
                 checkout = checkout.with_variables(DOCKER_HOST=machine.engine_url)
                 name = new_name("restart")
-                port = checkout.declare(name, STAGING)
+                # The stage of the tests has a command of its own.
+                backend = {**STAGING["medianest:backend"], "command": ["python", "-m", "medianest"]}
+                port = checkout.declare(name, {**STAGING, "medianest:backend": backend})
                 checkout.expect("up", name, "--no-verify")
-                engine = docker.DockerClient(machine.engine_url)
-                user = demo_account(engine, name, f"http://127.0.0.1:{port}")
-                engine.close()
+                other = docker.DockerClient(machine.engine_url)
+                user = demo_account(other, name, f"http://127.0.0.1:{port}")
+                other.close()
                 yield Deployed(machine, checkout, name, user)
             finally:
                 machine.crash()

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import signal
 import subprocess
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -28,6 +24,7 @@ from components import labels
 from ops.child import session_members
 from ops.lock import is_pulumi
 from tests.harness.checkout import STAGING, Checkout, new_name, of_stack, swept
+from tests.harness.processes import arguments, kill_with_all_that_it_started, tree, with_command_line
 
 BACKEND = STAGING["medianest:backend"]
 # Of a container's events those that an update causes; health checks and execs go on by themselves.
@@ -75,25 +72,6 @@ def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
         yield deployed
 
 
-def kill_with_all_that_it_started(process: subprocess.Popen[str]) -> None:
-    """As the end of a machine does it: nobody of the run is left to tidy up."""
-    for pid in stopped_tree(process.pid):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.communicate()
-
-
-def stopped_tree(pid: int) -> list[int]:
-    """A process and all below it, stopped one after the other, so that none starts another meanwhile."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGSTOP)
-    children: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            children += [int(child) for child in task.read_text().split()]
-    return [pid, *itertools.chain.from_iterable(stopped_tree(child) for child in children)]
-
-
 @pytest.mark.parametrize("first", [0, *(pytest.param(later, marks=pytest.mark.slow) for later in (1, 2))])
 def test_one_command_mends_it(stack: Deployed, first: int) -> None:
     """Killed behind every third event of a deploy; all three together: behind every one."""
@@ -115,10 +93,9 @@ def test_killed_alone_it_leaves_no_pulumi_at_work(stack: Deployed, at_once: bool
     stack.change()
     process = stack.checkout.start("./medianest", "up", stack.name, "--no-verify")
     created = next(event for event in stack.events() if event["Action"] == "create")
-    (pulumi,) = [pid for pid in stopped_tree(process.pid) if is_pulumi(pid) and not is_plugin(pid)]
-    os.kill(process.pid, signal.SIGKILL)
+    (pulumi,) = [pid for pid in tree(process.pid) if is_pulumi(pid) and "--event-log" in arguments(pid)]
+    process.kill()
     process.communicate()
-    continue_session(pulumi)
     if not at_once:
         deadline = time.monotonic() + 60
         while session_members(pulumi) and time.monotonic() < deadline:
@@ -140,35 +117,14 @@ def test_killed_during_a_build(stack: Deployed) -> None:
     dockerfile.write_text(f"{written}\nFROM production AS slow\nRUN {pause}\n")
     stack.change(build={"target": "slow"})
     process = stack.checkout.start("./medianest", "up", stack.name, "--no-verify")
-    wait_for(lambda: commands(pause) != [], "the build to get there")
+    wait_for(lambda: with_command_line(pause) != [], "the build to get there")
     kill_with_all_that_it_started(process)
-    wait_for(lambda: commands(pause) == [], "the engine to give the build up")
+    wait_for(lambda: with_command_line(pause) == [], "the engine to give the build up")
     assert stack.serves()
     dockerfile.write_text(written)
     stack.change()
     stack.checkout.expect("up", stack.name, "--no-verify")
     assert_all_is_well(stack, "a build")
-
-
-def commands(line: str) -> list[str]:
-    """Processes of this machine whose command line ends so."""
-    return [str(pid) for pid in Path("/proc").glob("[0-9]*") if command_line(pid).endswith(line)]
-
-
-def command_line(process: Path) -> str:
-    try:
-        return process.joinpath("cmdline").read_text().replace("\0", " ").strip()
-    except OSError:
-        return ""
-
-
-def is_plugin(pid: int) -> bool:
-    return "up" not in command_line(Path(f"/proc/{pid}")).split()
-
-
-def continue_session(leader: int) -> None:
-    for pid in session_members(leader):
-        os.kill(pid, signal.SIGCONT)
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
