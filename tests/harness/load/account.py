@@ -32,7 +32,7 @@ class Account:
     _later_names: list[str] = field(default_factory=list)
 
     @contextmanager
-    def loading(self, title: str, kinds: Sequence[Kind] = STEADY) -> Iterator[Load]:
+    def loading(self, title: str = "", kinds: Sequence[Kind] = STEADY) -> Iterator[Load]:
         """A load by this user. What it has written is kept, to be compared at the end."""
         with steady_load(self.url, kinds, self.headers, title) as load:
             yield load

@@ -89,9 +89,12 @@ class Load:
 
 @contextmanager
 def steady_load(
-    url: str, kinds: Sequence[Kind] = STEADY, headers: dict[str, str] | None = None, title: str = "load"
+    url: str, kinds: Sequence[Kind] = STEADY, headers: dict[str, str] | None = None, title: str = ""
 ) -> Iterator[Load]:
-    """Send requests of each kind at its rate from a process of its own until the block ends."""
+    """Send requests of each kind at its rate from a process of its own until the block ends.
+
+    The figures are printed under the title, where there is one.
+    """
     load = Load(Plan(url, kinds, headers or {}))
     command = [sys.executable, "-m", "tests.harness.load.client"]
     process = subprocess.Popen(
@@ -111,4 +114,5 @@ def steady_load(
     load.seconds = document["seconds"]
     for name, found in document["kinds"].items():
         load.kinds[name] = Figures(**{**found, "answers": Counter(found["answers"])})
-    load.show(title)
+    if title:
+        load.show(title)
