@@ -19,8 +19,7 @@ from tests.harness.load.account import Account, demo_account
 from tests.harness.other_machine import OtherMachine
 
 BACK_SECONDS = 90
-# A request that was sent before all was lost may be noticed that much later, and one that waits in the
-# gateway while the last backend comes back.
+# Of the look that finds all well again, on a machine that is busy.
 MARGIN_SECONDS = 1.0
 
 
@@ -98,10 +97,10 @@ def test_all_comes_back_by_itself(stack: Deployed, happens: Callable[[OtherMachi
         back = time.monotonic() - began
         time.sleep(4)
     print(f"the engine is back after {engine_back - gone:.1f} s, all after {back - gone:.1f} s")
-    failures = [when for seen in load.failures.values() for when, _ in seen]
+    failures = [failure for seen in load.failures.values() for failure in seen]
     assert failures, "the load did not notice"
-    assert min(failures) > gone
-    assert max(failures) < back + MARGIN_SECONDS
+    before_or_after = [one for one in failures if one[1] < gone or one[0] > back + MARGIN_SECONDS]
+    assert before_or_after == []
     stack.user.assert_nothing_is_lost()
 
 

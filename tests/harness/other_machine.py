@@ -15,7 +15,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import docker
@@ -71,9 +71,8 @@ class OtherMachine:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                engine = docker.DockerClient(self.engine_url, timeout=5)
-                engine.ping()
-                engine.close()
+                with closing(docker.DockerClient(self.engine_url, timeout=5)) as engine:
+                    engine.ping()
                 return
             except (docker.errors.DockerException, requests.RequestException):
                 assert time.monotonic() < deadline, (self._directory / "engine.log").read_text()[-2000:]

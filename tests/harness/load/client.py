@@ -41,7 +41,7 @@ class Results:
     answers: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
     repeated: int = 0
-    failures: list[tuple[float, str]] = field(default_factory=list)
+    failures: list[tuple[float, float, str]] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -130,7 +130,8 @@ class Sender:
             results.answers[outcome] += 1
             results.latencies.append(now - due)
             if outcome not in good_answers(self._kind):
-                results.failures.append((round(now - self._began, 2), outcome))
+                began, ended = (round(at - self._began, 2) for at in (due, now))
+                results.failures.append((began, ended, outcome))
             if not mark:
                 return
             if outcome in map(str, self._kind.good):

@@ -20,6 +20,10 @@ from tests.harness.load.plan import STEADY, Kind, Plan
 ROOT = Path(__file__).parents[3]
 
 
+# When the request was due and when it ended, in seconds since the load began, and what went wrong.
+Failure = tuple[float, float, str]
+
+
 @dataclass
 class Figures:
     """Of the requests of one kind: seconds, and counts by status or by the name of an error."""
@@ -30,7 +34,7 @@ class Figures:
     slowest: float
     answers: Counter[str]
     repeated: int
-    failures: list[tuple[float, str]]
+    failures: list[Failure]
     acknowledged: list[str]
     unanswered: list[str]
 
@@ -56,13 +60,13 @@ class Load:
         return {name: figures.slowest for name, figures in self.kinds.items()}
 
     @property
-    def failures(self) -> dict[str, list[tuple[float, str]]]:
-        """By kind: seconds since the load began, and what went wrong."""
+    def failures(self) -> dict[str, list[Failure]]:
+        """By kind."""
         return {name: figures.failures for name, figures in self.kinds.items() if figures.failures}
 
-    def unexpected(self, allowed: Collection[str]) -> dict[str, list[tuple[float, str]]]:
+    def unexpected(self, allowed: Collection[str]) -> dict[str, list[Failure]]:
         """Failures but for those that are `allowed`."""
-        odd = {name: [one for one in seen if one[1] not in allowed] for name, seen in self.failures.items()}
+        odd = {name: [one for one in seen if one[2] not in allowed] for name, seen in self.failures.items()}
         return {name: seen for name, seen in odd.items() if seen}
 
     def names(self, kind: str) -> tuple[list[str], list[str]]:
