@@ -6,12 +6,14 @@ in this process. The flags are those that it uses.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from ops.project import Project
 OnEvent = Callable[[Mapping[str, Any]], None]
 # Of the documents that `pulumi stack export` gives.
 STATE_VERSION = 3
+# The most that anybody may ask for: https://man7.org/linux/man-pages/man7/pipe.7.html
+PIPE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,9 @@ class Pulumi:
         log.parent.mkdir(parents=True, exist_ok=True)
         # A pipe, not a file: with the flag come debug messages, which hold secrets in plain text.
         reading, writing = os.pipe()
+        # What Pulumi still has to say when this process has been killed must not block it.
+        with suppress(OSError):
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         arguments = [
             command,
             *("--yes", "--skip-preview", "--non-interactive", "--color", "never"),
@@ -170,7 +177,8 @@ class Pulumi:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=[writing],
+                # The reading end too: were it gone with this process, Pulumi would hang at its next event.
+                pass_fds=[writing, reading],
             )
         os.close(writing)
         try:
