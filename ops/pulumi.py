@@ -156,7 +156,8 @@ class Pulumi:
         # A pipe, not a file: with the flag come debug messages, which hold secrets in plain text.
         reading, writing = os.pipe()
         # What Pulumi still has to say when this process has been killed must not block it.
-        with suppress(OSError):
+        # Linux alone has the call.
+        with suppress(OSError, AttributeError):
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         arguments = [
             command,

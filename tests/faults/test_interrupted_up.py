@@ -7,13 +7,14 @@ has taken note of what the engine has done.
 from __future__ import annotations
 
 import itertools
-import json
 import subprocess
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -22,7 +23,7 @@ import requests
 
 from components import labels
 from ops.child import session_members
-from ops.lock import is_pulumi
+from ops.lock import Lock, is_pulumi, read_locks
 from tests.harness.checkout import STAGING, Checkout, new_name, of_stack, swept
 from tests.harness.processes import arguments, kill_with_all_that_it_started, tree, with_command_line
 
@@ -55,6 +56,12 @@ class Deployed:
         wanted = {"label": f"{labels.STACK}={self.name}", "event": ACTIONS}
         return self.engine.api.events(decode=True, filters=wanted)
 
+    @property
+    def locks(self) -> list[Lock]:
+        return read_locks(
+            self.checkout.state / "medianest/pulumi/.pulumi/locks/organization/medianest" / self.name
+        )
+
     def serves(self) -> bool:
         answer = requests.get(f"http://127.0.0.1:{self.port}/api/health", timeout=5)
         return answer.status_code == 200 and answer.json()["status"] == "healthy"
@@ -63,11 +70,11 @@ class Deployed:
 @pytest.fixture(scope="module")
 def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     directory = tmp_path_factory.mktemp("checkout")
-    checkout = Checkout.of_this_tree(directory / "medianest", directory / "state")
     name = new_name("killed")
-    deployed = Deployed(checkout, engine, name, checkout.declare(name, STAGING), itertools.count())
-    deployed.change()
-    with swept(engine, name):
+    with small_disk(directory / "state") as state, swept(engine, name):
+        checkout = Checkout.of_this_tree(directory / "medianest", state)
+        deployed = Deployed(checkout, engine, name, checkout.declare(name, STAGING), itertools.count())
+        deployed.change()
         checkout.expect("up", name, "--no-verify")
         yield deployed
 
@@ -89,24 +96,22 @@ def test_one_command_mends_it(stack: Deployed, first: int) -> None:
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["the next at once", "the next later"])
 def test_killed_alone_it_leaves_no_pulumi_at_work(stack: Deployed, at_once: bool) -> None:
-    """What it has begun ends, the state is saved, the lock given back: then nothing runs any more."""
+    """Pulumi lets what it has begun end, saves the state and gives the lock back."""
     stack.change()
     process = stack.checkout.start("./medianest", "up", stack.name, "--no-verify")
-    created = next(event for event in stack.events() if event["Action"] == "create")
+    events = stack.events()
+    next(event for event in events if event["Action"] == "create")
+    events.close()
     (pulumi,) = [pid for pid in tree(process.pid) if is_pulumi(pid) and "--event-log" in arguments(pid)]
     process.kill()
     process.communicate()
     if not at_once:
-        deadline = time.monotonic() + 60
-        while session_members(pulumi) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert session_members(pulumi) == []
-        state = stack.checkout.pulumi("stack", "export", "-s", stack.name).out
-        assert json.loads(state)["deployment"].get("pending_operations") in (None, [])
-        assert created["Actor"]["ID"] in state
+        wait_for(lambda: session_members(pulumi) == [], "the end of what was left alone")
+        assert stack.locks == []
     assert stack.serves()
     run = stack.checkout.expect("up", stack.name, "--no-verify")
-    assert ("An earlier run was killed" in run.err) == at_once
+    # Nothing of it was lost, so there is no lock to clear.
+    assert "Clearing the lock" not in run.err
     assert session_members(pulumi) == []
     assert_all_is_well(stack, "medianest alone")
 
@@ -125,6 +130,46 @@ def test_killed_during_a_build(stack: Deployed) -> None:
     stack.change()
     stack.checkout.expect("up", stack.name, "--no-verify")
     assert_all_is_well(stack, "a build")
+
+
+def test_the_disk_of_the_state_gets_full_meanwhile(stack: Deployed) -> None:
+    stack.change()
+    events = stack.events()
+    process = stack.checkout.start("./medianest", "up", stack.name, "--no-verify")
+    next(event for event in events if event["Action"] == "create")
+    events.close()
+    filler = stack.checkout.state / "filler"
+    fill(filler)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1, out + err
+    assert "the disk that holds Pulumi's state is full" in err
+    assert str(stack.checkout.state) in err
+    assert "Traceback" not in err
+    assert stack.serves()
+    refused = stack.checkout.medianest("up", stack.name, "--no-verify")
+    assert refused.code == 3, refused.said
+    assert str(stack.checkout.state) in refused.err
+    filler.unlink()
+    stack.checkout.expect("up", stack.name, "--no-verify")
+    assert_all_is_well(stack, "a full disk")
+
+
+def fill(path: Path) -> None:
+    """Take all that is left of a disk."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+@contextmanager
+def small_disk(place: Path) -> Iterator[Path]:
+    """A file system of its own, for a state, that can be filled."""
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
