@@ -98,6 +98,12 @@ def judge_locks(session: Session, stack: str) -> tuple[list[Lock], list[Problem]
     return dead, problems
 
 
+def refuse_while_changed(session: Session, stack: str) -> None:
+    """Raises OperationError, with who it is, where another run changes the stack."""
+    _, problems = judge_locks(session, stack)
+    refuse(problems, f"stack {stack} is being changed")
+
+
 def clear_dead_locks(session: Session, stack: str, dead: list[Lock], say: Callable[[str], None]) -> None:
     """Take away what killed runs left behind, and say so."""
     if not dead:
