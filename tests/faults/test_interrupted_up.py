@@ -62,9 +62,9 @@ class Deployed:
             self.checkout.state / "medianest/pulumi/.pulumi/locks/organization/medianest" / self.name
         )
 
-    def serves(self) -> bool:
+    def assert_serves(self) -> None:
         answer = requests.get(f"http://127.0.0.1:{self.port}/api/health", timeout=5)
-        return answer.status_code == 200 and answer.json()["status"] == "healthy"
+        assert (answer.status_code, answer.json()["status"]) == (200, "healthy"), answer.text
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_one_command_mends_it(stack: Deployed, first: int) -> None:
         if killed_behind is None:
             assert moment > 6, "a deploy has more events than that"
             return
-        assert stack.serves(), f"nothing serves after a kill behind {killed_behind}"
+        stack.assert_serves()
         began = time.monotonic()
         run = stack.checkout.expect("up", stack.name, "--no-verify")
         print(f"killed behind {killed_behind}: mended in {time.monotonic() - began:.1f} s\n{run.err}")
@@ -108,7 +108,7 @@ def test_killed_alone_it_leaves_no_pulumi_at_work(stack: Deployed, at_once: bool
     if not at_once:
         wait_for(lambda: session_members(pulumi) == [], "the end of what was left alone")
         assert stack.locks == []
-    assert stack.serves()
+    stack.assert_serves()
     run = stack.checkout.expect("up", stack.name, "--no-verify")
     # Nothing of it was lost, so there is no lock to clear.
     assert "Clearing the lock" not in run.err
@@ -125,7 +125,7 @@ def test_killed_during_a_build(stack: Deployed) -> None:
     wait_for(lambda: with_command_line(pause) != [], "the build to get there")
     kill_with_all_that_it_started(process)
     wait_for(lambda: with_command_line(pause) == [], "the engine to give the build up")
-    assert stack.serves()
+    stack.assert_serves()
     dockerfile.write_text(written)
     stack.change()
     stack.checkout.expect("up", stack.name, "--no-verify")
@@ -145,7 +145,7 @@ def test_the_disk_of_the_state_gets_full_meanwhile(stack: Deployed) -> None:
     assert "the disk that holds Pulumi's state is full" in err
     assert str(stack.checkout.state) in err
     assert "Traceback" not in err
-    assert stack.serves()
+    stack.assert_serves()
     refused = stack.checkout.medianest("up", stack.name, "--no-verify")
     assert refused.code == 3, refused.said
     assert str(stack.checkout.state) in refused.err
@@ -201,7 +201,7 @@ def _close_at_the_end(process: subprocess.Popen[str], events: Any) -> None:
 
 def assert_all_is_well(stack: Deployed, killed_behind: str) -> None:
     """It serves, Pulumi has nothing to do, and the engine has nothing that the state does not know."""
-    assert stack.serves(), killed_behind
+    stack.assert_serves()
     report = stack.checkout.expect("up", stack.name, "--no-fast", "--no-verify", "--json").document()
     changes = {kind: count for kind, count in report["changes"].items() if count}
     assert changes.keys() == {"same"}, (killed_behind, changes)
