@@ -82,12 +82,6 @@ class Pulumi:
         if done.returncode:
             raise OperationError(f"Pulumi could not remove stack {self._stack}: {said(done.stderr)}")
 
-    def clear_lock(self) -> None:
-        """Take away the lock of a run that is no more."""
-        done = self._call(["cancel", "--yes", "--stack", self._stack])
-        if done.returncode:
-            raise OperationError(f"Pulumi could not clear the lock: {said(done.stderr)}")
-
     def export(self, *, show_secrets: bool = False) -> Mapping[str, Any] | None:
         """The stack's deployment, or None where the back end has no such stack.
 
