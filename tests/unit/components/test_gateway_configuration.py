@@ -146,3 +146,10 @@ def test_a_server_is_admitted_only_if_a_check_can_lift_its_health_above_rise() -
     assert int(options.split(" fall ")[1].split()[0]) >= 2
     assert "backend backends" in written()
     assert "core.backends.backends.servers" in (IMAGE / "admission.lua").read_text()
+
+
+def test_no_connection_is_cut_on_a_reload_and_who_takes_none_is_out_until_it_is_ready() -> None:
+    sections = written()
+    assert "option idle-close-on-response" in sections["defaults"]
+    (options,) = (line for line in sections["backend backends"] if line.startswith("default-server"))
+    assert options.endswith("observe layer4 error-limit 1 on-error mark-down")
