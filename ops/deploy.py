@@ -181,9 +181,9 @@ def prepare(
         output.progress(describe(stack, settings.pin))
     refuse_half_restored(session, stack)
     end_left_alone(session, stack, output.progress)
-    keep_copy(session, stack)
     api = connect(session.environment)
     check_update(session, stack, settings, session.state(stack), api, output.progress)
+    keep_copy(session, stack)
     mend(session, stack, api, output.progress)
     api.close()
     return settings
