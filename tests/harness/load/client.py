@@ -2,8 +2,8 @@
 
     python -m tests.harness.load.client <PLAN, then a line to stop >READY, then the report
 
-Every request has a time at which it is due. A latency counts from there, so that a server that stalls
-does not hide by having fewer requests sent to it.
+Every request has a time at which it is due, also while others wait for their answers: a server that stalls
+does not hide by having fewer requests sent to it. A latency counts from the sending.
 """
 
 from __future__ import annotations
@@ -91,19 +91,17 @@ class Sender:
                 due = next(self._due)
             if self._over.wait(max(0.0, due - time.monotonic())):
                 break
-            connection = self._send(connection, due)
+            connection = self._send(connection)
         if connection:
             connection.close()
 
-    def _send(
-        self, connection: http.client.HTTPConnection | None, due: float
-    ) -> http.client.HTTPConnection | None:
+    def _send(self, connection: http.client.HTTPConnection | None) -> http.client.HTTPConnection | None:
         body, mark = self._body()
         if connection is not None and _was_closed(connection):
             connection.close()
             connection = None
         connection = connection or self._connect()
-        reused, answer = connection.sock is not None, b""
+        reused, answer, sent = connection.sock is not None, b"", time.monotonic()
         try:
             try:
                 status, answer = self._exchange(connection, body)
@@ -118,19 +116,19 @@ class Sender:
             outcome = type(error).__name__
             connection.close()
         if not self._kind.cancelled:
-            self._note(due, outcome, mark, answer)
+            self._note(sent, outcome, mark, answer)
         if self._kind.keep and not self._kind.cancelled:
             return connection
         connection.close()
         return None
 
-    def _note(self, due: float, outcome: str, mark: str, answer: bytes) -> None:
+    def _note(self, sent: float, outcome: str, mark: str, answer: bytes) -> None:
         now, results = time.monotonic(), self.results
         with results.lock:
             results.answers[outcome] += 1
-            results.latencies.append(now - due)
+            results.latencies.append(now - sent)
             if outcome not in good_answers(self._kind):
-                began, ended = (round(at - self._began, 2) for at in (due, now))
+                began, ended = (round(at - self._began, 2) for at in (sent, now))
                 results.failures.append((began, ended, outcome))
             if not mark:
                 return

@@ -20,7 +20,7 @@ from tests.harness.load.plan import STEADY, Kind, Plan
 ROOT = Path(__file__).parents[3]
 
 
-# When the request was due and when it ended, in seconds since the load began, and what went wrong.
+# When the request was sent and when it ended, in seconds since the load began, and what went wrong.
 Failure = tuple[float, float, str]
 
 
