@@ -101,8 +101,8 @@ def lock(session: Session, pid: int) -> None:
 def test_it_is_asked_to_stop_and_in_the_end_killed(
     session: Session, started: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(module, "STOP_SECONDS", 0.4)
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(module, "STOP_SECONDS", 0.15)
     lock(session, started)
     said: list[str] = []
     end_left_alone(session, "s", said.append)
