@@ -139,9 +139,10 @@ def test_a_changed_file_is_a_new_release_that_drops_no_request(
     with (checkout.root / "app" / "medianest" / "__init__.py").open("a") as module:
         module.write("\n# another release\n")
     with demo_account(engine, name, url).losing_nothing("a new release, two replicas"):
-        report = checkout.expect("up", name, "--json").document()
+        report = checkout.expect("up", name, "--no-verify", "--json").document()
     assert report["release"] != before["release"]
-    assert report["verification"]["passed"] is True
+    # Not under load: checks have times to keep.
+    checkout.expect("verify", name)
     (still,) = containers_of(engine, name, "postgres")
     assert still.id == postgres.id
     assert len(containers_of(engine, name, "backend")) == 2
