@@ -31,8 +31,14 @@ class Deployed:
     def up(self, backend: Mapping[str, Any], gateway: Mapping[str, Any] | None = None) -> dict[str, Any]:
         self.checkout.declare(self.name, settings(backend, gateway or {}), self.port)
         report = self.checkout.expect("up", self.name, "--no-verify", "--json").document()
-        assert report["probe"]["failed"] == 0
+        assert report["probe"]["failed"] == 0, (report["probe"], self.failed_at_the_gateway())
         return report
+
+    def failed_at_the_gateway(self) -> list[str]:
+        """What the gateway says of the requests that failed there, and of its servers."""
+        (gateway,) = containers_of(self.engine, self.name, "gateway")
+        lines = gateway.logs().decode(errors="replace").splitlines()
+        return [line for line in lines if '"status":5' in line or not line.startswith("{")]
 
     @property
     def replicas(self) -> int:
