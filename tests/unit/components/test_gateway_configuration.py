@@ -61,6 +61,11 @@ def test_the_backends_port_and_readiness_are_those_of_the_settings() -> None:
     assert any("uri /ready/now " in line for line in lines)
 
 
+def test_a_check_may_take_as_long_as_the_engines_own() -> None:
+    sections = written(backend=BackendSettings(health=HealthSettings(timeout_seconds=4.5)))
+    assert "timeout check 4500ms" in sections["defaults"]
+
+
 def test_times_and_limits_are_those_of_the_settings() -> None:
     gateway = GatewaySettings(
         connect_timeout_seconds=0.25,
@@ -152,4 +157,4 @@ def test_no_connection_is_cut_on_a_reload_and_who_takes_none_is_out_until_it_is_
     sections = written()
     assert "option idle-close-on-response" in sections["defaults"]
     (options,) = (line for line in sections["backend backends"] if line.startswith("default-server"))
-    assert options.endswith("observe layer4 error-limit 1 on-error mark-down")
+    assert options.endswith("observe layer4 error-limit 3 on-error mark-down")
