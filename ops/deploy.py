@@ -171,6 +171,7 @@ def prepare(
     from ops.backup.restore import refuse_half_restored
     from ops.engine import connect
     from ops.interrupted import mend
+    from ops.left_alone import end_left_alone
     from ops.pin import describe
     from ops.preflight.check import check_update
     from ops.project import load_settings, require_stack
@@ -181,9 +182,10 @@ def prepare(
     if settings.pin and change is None:
         output.progress(describe(stack, settings.pin))
     refuse_half_restored(session, stack)
-    keep_copy(session, stack)
+    end_left_alone(session, stack, output.progress)
     api = connect(session.environment)
     check_update(session, stack, settings, session.state(stack), api, output.progress)
+    keep_copy(session, stack)
     mend(session, stack, api, output.progress)
     api.close()
     return settings

@@ -49,6 +49,7 @@ def down(
     from ops.data import data_volumes, is_protected, refuse_deletion, volume_sizes
     from ops.engine import connect, resources
     from ops.interrupted import mend
+    from ops.left_alone import end_left_alone
     from ops.preflight.check import check_removal
     from ops.session import open_session
     from ops.state_copies import keep_copy
@@ -56,6 +57,7 @@ def down(
     output, began = Output(as_json), time.monotonic()
     session = open_session()
     session.require_stack(stack)
+    end_left_alone(session, stack, output.progress)
     state = session.state(stack)
     api = connect(session.environment)
     found = resources(api, session.project.name, stack, images=True)
