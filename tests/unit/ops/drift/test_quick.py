@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ops.drift import drifted, health
+from ops.drift.quick import drifted, health
 from ops.engine import Resource
 from ops.state import StackState
 
