@@ -9,7 +9,8 @@ from functools import partial
 import pytest
 
 from components.gateway_configuration import gateway_configuration
-from tests.images.engine import Engine, File, exit_code, logs, until, wait_healthy
+from tests.harness.volume_files import File
+from tests.images.engine import Engine, exit_code, logs, until, wait_healthy
 from tests.images.gateways import (
     BACKEND,
     SETTINGS,
