@@ -26,17 +26,19 @@ class Exchange:
 
 
 def run_in_container(container: str, command: Sequence[str], given: str) -> str:
-    """Returns what the command said. It must end by itself when it has read `given`.
-
-    Raises ExecError. For dynamic providers: the engine is that of the environment.
-    """
+    """The same as `ask`, for dynamic providers: the engine is that of the environment. Raises ExecError."""
     import docker
 
     engine = docker.from_env()
     try:
-        ended = feed(engine.api, container, command, [given.encode()])
+        return ask(engine.api, container, command, given)
     finally:
         engine.close()
+
+
+def ask(api: APIClient, container: str, command: Sequence[str], given: str) -> str:
+    """Returns what the command said. It must end by itself when it has read `given`. Raises ExecError."""
+    ended = feed(api, container, command, [given.encode()])
     said = ended.said.strip()
     if ended.code != 0:
         raise ExecError(said or f"{command[0]} ended with {ended.code}")

@@ -241,7 +241,9 @@ def _mounts(item: Recorded, volume: str) -> bool:
 
 
 def _accounts(engine: EngineDocuments, record: list[Recorded], notes: list[str]) -> Iterator[Finding]:
-    from components.engine_exec import ExecError, run_in_container
+    from functools import partial
+
+    from components.engine_exec import ExecError, ask
 
     containers = {item.id: item for item in record if item.type == CONTAINER}
     for account in filter(accounts.is_account, record):
@@ -250,7 +252,7 @@ def _accounts(engine: EngineDocuments, record: list[Recorded], notes: list[str])
             # It is told as stopped, gone or made by hand.
             continue
         try:
-            yield from accounts.look_at_account(account, service, run_in_container)
+            yield from accounts.look_at_account(account, service, partial(ask, engine.api))
         except ExecError as error:
             notes.append(f"The accounts of {accounts.component(account)} could not be asked about: {error}")
 

@@ -133,7 +133,7 @@ def test_what_the_engine_can_change_is_changed_in_place(stack: Drifting) -> None
         stack.one("redis"),
     )
     first.update(mem_limit="300m", memswap_limit="300m")
-    gateway.update(restart_policy={"Name": "no", "MaximumRetryCount": 0})
+    gateway.update(restart_policy={"Name": "always"})
     stack.engine.networks.get(stack.network("data")).disconnect(redis)
     second.pause()
     told = stack.found()
