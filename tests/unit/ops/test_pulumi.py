@@ -22,7 +22,7 @@ FAKE = """#!/bin/sh
 for last; do :; done
 case "$1 $2" in
   "stack init") echo "encryptionsalt: v1:salt" >> "Pulumi.$3.yaml"; exit 0;;
-  "preview --json") echo "$PREVIEW"; echo "error: ${SAID:-}" >&2; exit ${CODE:-0};;
+  "preview --json") echo "$PREVIEW"; echo "${SAID:-}" >&2; exit ${CODE:-0};;
   "stack export") echo "error: no stack named 's' found" >&2; exit 255;;
 esac
 while [ $# -gt 0 ]; do
@@ -230,7 +230,7 @@ def test_a_preview_leaves_the_settings_file_alone(project: Project) -> None:
             {"CODE": "1", "PREVIEW": '{"diagnostics": [{"severity": "error", "message": "no such key"}]}'},
             "no such key",
         ),
-        ({"CODE": "1", "PREVIEW": "", "SAID": "incorrect passphrase"}, "incorrect passphrase"),
+        ({"CODE": "1", "PREVIEW": "", "SAID": "error: incorrect passphrase"}, "incorrect passphrase"),
         ({"PREVIEW": "no JSON"}, "it did not say why"),
     ],
 )
