@@ -105,7 +105,7 @@ class Pulumi:
         if done.returncode:
             raise OperationError(f"Pulumi could not mend stack {self._stack}: {said(done.stderr)}")
 
-    def preview(self) -> Mapping[str, Any]:
+    def preview_document(self) -> Mapping[str, Any]:
         """What the tree's program declares, beside the state: `{steps: [{op, urn, newState, …}]}`.
 
         Takes no lock and touches nothing. Secrets in it are masked by Pulumi.

@@ -8,9 +8,9 @@ from ops.unknown import EXCLUSIVE
 
 # Who notices, by component. The provider's own defaults, in seconds, where the record has none.
 MEETS = {
-    "gateway": "everybody: nothing answers",
-    "postgres": "every request that needs the database",
-    "redis": "every request that needs Redis",
+    "gateway": "every request",
+    "postgres": "requests that need the database",
+    "redis": "requests that need the cache",
 }
 STOP_SECONDS, START_SECONDS = 10.0, 60.0
 _FILES = ("-secrets", "-configuration")

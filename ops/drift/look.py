@@ -44,7 +44,7 @@ def look(session: Session, stack: str) -> Look:
     from ops.pulumi import Pulumi
 
     with Pulumi(session.project, stack, session.environment) as pulumi, ThreadPoolExecutor(1) as beside:
-        preview = beside.submit(pulumi.preview)
+        preview = beside.submit(pulumi.preview_document)
         deployment = pulumi.export(show_secrets=True)
         if deployment is None:
             raise OperationError(f"stack {stack} is not deployed", f"Run: ./medianest up {stack}")

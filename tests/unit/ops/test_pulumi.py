@@ -215,7 +215,7 @@ def test_the_message_is_the_last_line_that_says_something(text: str, message: st
 
 def preview(project: Project, **variables: str) -> Mapping[str, Any]:
     with Pulumi(project, "s", environment(project, **variables)) as pulumi:
-        return pulumi.preview()
+        return pulumi.preview_document()
 
 
 def test_a_preview_leaves_the_settings_file_alone(project: Project) -> None:
