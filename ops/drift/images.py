@@ -46,7 +46,8 @@ def hold_names(api: APIClient, resources: Iterable[Mapping[str, Any]]) -> None:
     """Before Pulumi looks: put the names of a state's images back on those that its containers are of."""
     for resource in resources:
         identity = str((resource.get("outputs") or {}).get("imageId", ""))
-        if resource["type"] != IMAGE or not identity:
+        # A name that was pulled belongs to those who publish it.
+        if resource["type"] != IMAGE or not identity or not resource["inputs"].get("build"):
             continue
         name = str(resource["inputs"]["name"])
         found = inspected(api, name)

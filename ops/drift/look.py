@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ops.drift import accounts, compare, container, files, foreign, images
 from ops.drift.documents import EngineDocuments
+from ops.drift.interruptions import of_replacing
 from ops.drift.model import Finding, Mending, Pending, Report
 from ops.drift.record import (
     CONTAINER,
@@ -159,7 +160,7 @@ def _others(engine: EngineDocuments, record: list[Recorded], declared: Declared)
             else:
                 now = None if declared is None else compare.network_properties(asked_now or {})
                 asked, live = compare.network_properties(recorded.inputs), compare.live_network(found)
-                yield from compare.differences(recorded, asked, live, now, serves=True)
+                yield from compare.differences(recorded, asked, live, now, serves=True, mending=Mending.NONE)
         elif recorded.type == VOLUME:
             volume = engine.volume(recorded.id)
             if volume is None:
@@ -172,7 +173,7 @@ def _others(engine: EngineDocuments, record: list[Recorded], declared: Declared)
                 for finding in compare.differences(recorded, asked, live, now, serves=True):
                     yield _volume_made_anew(finding)
         elif recorded.type == IMAGE:
-            yield from _image(engine, recorded, in_tree)
+            yield from _image(engine, recorded, record, in_tree)
 
 
 def _volume_made_anew(finding: Finding) -> Finding:
@@ -181,10 +182,15 @@ def _volume_made_anew(finding: Finding) -> Finding:
     return replace(finding, meaning=meaning, mending=Mending.NONE, urn="")
 
 
-def _image(engine: EngineDocuments, recorded: Recorded, in_tree: bool | None) -> Iterator[Finding]:
+def _image(
+    engine: EngineDocuments, recorded: Recorded, record: list[Recorded], in_tree: bool | None
+) -> Iterator[Finding]:
     identity = str(recorded.outputs.get("imageId", ""))
     found = engine.image(str(recorded.inputs["name"]))
     kept = engine.image(identity) is not None
+    service = next(
+        (item for item in record if f"{item.name}-image" == recorded.name and item.component), None
+    )
     if found is not None and (found["Id"] == identity or (kept and images.is_shared(recorded.inputs))):
         return
     yield Finding(
@@ -199,6 +205,8 @@ def _image(engine: EngineDocuments, recorded: Recorded, in_tree: bool | None) ->
         mending=Mending.IN_PLACE if kept else Mending.CREATE,
         urn=recorded.urn,
         target=identity,
+        # Built again it may have another id, and its container is replaced then.
+        interruption=None if kept else of_replacing(service, serves=True),
     )
 
 

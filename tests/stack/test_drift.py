@@ -11,7 +11,7 @@ import pytest
 from docker.models.containers import Container
 
 from tests.harness.by_hand import made_anew, rewrite
-from tests.harness.checkout import STAGING, Checkout, Run, containers_of, new_name, swept
+from tests.harness.checkout import MINIMAL, STAGING, Checkout, Run, containers_of, new_name, swept
 from tests.harness.load import steady_load
 from tests.harness.volume_files import File
 from tests.images.engine import run
@@ -220,6 +220,18 @@ def test_a_fix_deploys_nothing_that_only_the_tree_declares(stack: Drifting) -> N
     finally:
         stack.checkout.settings_file(stack.name).write_text(before)
     stack.mend("--no-verify")
+
+
+def test_what_cannot_be_looked_at_is_said(stack: Drifting) -> None:
+    assert "Did you mean" in stack.checkout.medianest("drift", f"{stack.name}x").err
+    settled = new_name("drift")
+    stack.checkout.declare(settled, MINIMAL)
+    run_before_up = stack.checkout.medianest("drift", settled)
+    assert run_before_up.code == 1
+    assert f"./medianest up {settled}" in run_before_up.err
+    away = stack.checkout.with_variables(DOCKER_HOST="unix:///nowhere.sock").medianest("drift", stack.name)
+    assert away.code == 3
+    assert "no Docker engine answers" in away.err
 
 
 def test_the_data_is_there_and_no_secret_was_said(stack: Drifting) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -170,6 +172,16 @@ def test_one_that_is_cut_off_is_attached_before_it_is_taken_for_bad() -> None:
 def test_every_property_has_a_row() -> None:
     for name in ("gateway", "redis", "loader"):
         assert {key.partition(".")[0] for key in documents(name).asked()} <= ROWS.keys()
+
+
+def test_the_guide_tells_of_every_property() -> None:
+    guide = (Path(__file__).parents[4] / "docs" / "drift.md").read_text()
+    told = set(re.findall(r"`(\w+)`", guide))
+    assert ROWS.keys() <= told
+    assert {mending.value for mending in Mending} == {
+        *("changed in place", "started again", "made anew", "replaced", "written again"),
+        *("set up again", "removed", "left alone"),
+    }
 
 
 def test_labels_of_our_own_are_shown() -> None:
