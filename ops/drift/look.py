@@ -41,17 +41,15 @@ class Look:
 
 
 def look(session: Session, stack: str) -> Look:
-    """Look at a deployed stack, and touch nothing. Raises OperationError where that cannot be done."""
+    """Look at a stack that is deployed, and touch nothing. Raises OperationError where that fails."""
     from ops.pulumi import Pulumi
 
-    with Pulumi(session.project, stack, session.environment) as pulumi, ThreadPoolExecutor(1) as beside:
-        preview = beside.submit(pulumi.preview_document)
-        deployment = pulumi.export(show_secrets=True)
-        if deployment is None:
-            raise OperationError(f"stack {stack} is not deployed", f"Run: ./medianest up {stack}")
-        record = read_record(deployment)
-        api = connect(session.environment)
-        try:
+    api = connect(session.environment)
+    try:
+        with Pulumi(session.project, stack, session.environment) as pulumi, ThreadPoolExecutor(1) as beside:
+            preview = beside.submit(pulumi.preview_document)
+            deployment = pulumi.export(show_secrets=True)
+            record = read_record(deployment or {})
             engine = EngineDocuments(api, record)
             notes: list[str] = []
             declared, pending = _declared(preview.result, notes)
@@ -62,8 +60,8 @@ def look(session: Session, stack: str) -> Look:
                 *_accounts(engine, record, notes),
                 *_undeclared(engine, session.project.name, stack, record),
             ]
-        finally:
-            api.close()
+    finally:
+        api.close()
     report = Report(
         findings=tuple(findings),
         pending=pending,
