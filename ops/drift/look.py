@@ -21,6 +21,7 @@ from ops.drift.record import (
     changed_steps,
     declared_inputs,
     label_map,
+    mounts,
     process_limits,
     read_record,
 )
@@ -213,11 +214,11 @@ def _files(
 ) -> Iterator[Finding]:
     volumes = {item.id: item for item in record if item.type == VOLUME}
     for loader in record:
-        mounts = loader.inputs.get("mounts") or ()
-        if loader.type != CONTAINER or not loader.inputs.get("uploads") or not mounts:
+        places = loader.inputs.get("mounts") or ()
+        if loader.type != CONTAINER or not loader.inputs.get("uploads") or not places:
             continue
-        volume, directory = str(mounts[0]["source"]), str(mounts[0]["target"])
-        readers = [item for item in record if item.runs and _mounts(item, volume)]
+        volume, directory = str(places[0]["source"]), str(places[0]["target"])
+        readers = [item for item in record if item.runs and mounts(item, volume)]
         carrier = next(
             (
                 engine.containers[item.urn]["Id"]
@@ -238,12 +239,6 @@ def _files(
         asked_now = None if declared is None else declared.get(loader.urn, {})
         serves = any(engine.serving(reader) for reader in readers)
         yield from files.compare_files(loader, found, asked_now, volumes.get(volume), readers, serves=serves)
-
-
-def _mounts(item: Recorded, volume: str) -> bool:
-    return item.type == CONTAINER and any(
-        mount.get("source") == volume for mount in item.inputs.get("mounts") or ()
-    )
 
 
 def _accounts(engine: EngineDocuments, record: list[Recorded], notes: list[str]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ops.drift.model import Finding, Mending
-from ops.drift.record import CONTAINER, Recorded
+from ops.drift.record import CONTAINER, VOLUME, Recorded, mounts
 from ops.plan.model import Interruption
 
 FORCED = frozenset({Mending.REPLACE, Mending.WRITE_FILES, Mending.SET_UP_AGAIN})
@@ -47,6 +47,10 @@ def plan_of(findings: Sequence[Finding], record: Sequence[Recorded]) -> Plan:
     if any(found.mending is Mending.WRITE_FILES and found.component == "backend" for found in findings):
         # They read their secrets when they start: what has started since has read the wrong ones.
         replaced |= {item.urn for item in record if item.type == CONTAINER and item.component == "backend"}
+    for volume in record:
+        if volume.type == VOLUME and volume.urn in replaced:
+            # The provider takes a mount of another volume for a change in place, and does nothing.
+            replaced |= {item.urn for item in record if mounts(item, volume.id)}
     gone = {finding.resource for finding in findings if finding.mending is Mending.CREATE}
     replaced -= {item.urn for item in record if item.name in gone}
     gaps: dict[str, Interruption] = {}

@@ -98,6 +98,13 @@ def label_map(inputs: Inputs) -> dict[str, str]:
     }
 
 
+def mounts(item: Recorded, volume: str) -> bool:
+    """Whether it is a container that mounts a volume."""
+    return item.type == CONTAINER and any(
+        mount.get("source") == volume for mount in item.inputs.get("mounts") or ()
+    )
+
+
 def process_limits(record: Iterable[Recorded]) -> dict[str, int]:
     """The limits on processes by container, which are on record as resources of their own."""
     return {

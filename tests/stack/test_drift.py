@@ -106,6 +106,7 @@ def test_a_variable_a_file_and_accounts_are_told_and_mended(stack: Drifting) -> 
     configuration = stack.one("gateway-configuration")
     rewrite(configuration, "/etc/haproxy/haproxy.cfg", File(TYPED, owner=99))
     rewrite(loader, "/run/secrets/demo_password", File(TYPED, owner=1001, mode=0o644))
+    rewrite(loader, "/run/secrets/a_file_too_many", File(TYPED))
     stack.query(f"ALTER ROLE medianest_a PASSWORD '{TYPED}'")
     stack.tell_redis("ACL DELUSER backend_a")
     assert stack.found() == {
@@ -114,6 +115,7 @@ def test_a_variable_a_file_and_accounts_are_told_and_mended(stack: Drifting) -> 
         ("/etc/haproxy/haproxy.cfg", "content", "written again"),
         ("/run/secrets/demo_password", "content", "written again"),
         ("/run/secrets/demo_password", "mode", "written again"),
+        ("/run/secrets/a_file_too_many", "existence", "replaced"),
         ("medianest_a", "password", "set up again"),
         ("backend_a", "existence", "set up again"),
     }

@@ -9,7 +9,7 @@ from ops.drift.in_place import limits_of
 from ops.drift.look import Look
 from ops.drift.mending import plan_of
 from ops.drift.model import Finding, Mending, Pending, Report
-from ops.drift.record import CONTAINER, Recorded
+from ops.drift.record import CONTAINER, VOLUME, Recorded
 from ops.errors import ExitCode, OperationError
 from ops.plan.model import Interruption
 from tests.unit.ops.drift.recorded_stack import documents
@@ -47,6 +47,13 @@ def test_backends_start_anew_with_the_right_secrets() -> None:
     assert plan_of([written], BACKENDS).replace == ("urn::backend-0", "urn::backend-1", "urn:loader")
     gateway = replace(written, component="gateway")
     assert plan_of([gateway], BACKENDS).replace == ("urn:loader",)
+
+
+def test_with_a_volume_everything_that_mounts_it_is_replaced() -> None:
+    volume = Recorded("urn:volume", VOLUME, "v1", {})
+    reader = replace(BACKENDS[0], inputs={"labels": LABELS, "mounts": [{"source": "v1", "target": "/x"}]})
+    too_many = replace(FINDING, kind="file", urn="urn:volume")
+    assert plan_of([too_many], [volume, reader, BACKENDS[1]]).replace == ("urn::backend-0", "urn:volume")
 
 
 def test_what_is_gone_is_not_to_be_replaced() -> None:
