@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ops.plan.model import Interruption
     from ops.session import Session
 
+# The second mends what the first one has made way for. It interrupts nothing that was not asked for.
+ROUNDS = 2
 TITLE = "Put back what was changed behind Pulumi's back"
 
 
@@ -36,7 +38,7 @@ def fix(
     session: Session, stack: str, seen: Look, output: Output, *, allow_interruption: bool, verify: bool
 ) -> Fixed:
     """Mend what was seen, verify, and look again. Raises OperationError."""
-    from ops.deploy import deploy, prepare, probing
+    from ops.deploy import prepare, probing
 
     plan = plan_of(seen.report.findings, seen.record)
     if plan.is_empty:
@@ -44,23 +46,33 @@ def fix(
     refuse_to_deploy_more(stack, plan, seen)
     ask(stack, plan.interruptions, allow_interruption)
     settings = prepare(session, stack, output)
-    state = session.state(stack)
     report: dict[str, Any] = {}
-    with probing(state, settings, output) as probed:
-        _in_place(session, plan, seen.record, output)
-        _make_way(session, stack, output)
-        if plan.update:
-            deploy(session, stack, output, TITLE, refresh=plan.refresh, options=plan.options)
-        elif plan.remove:
-            _remove_unknown(session, stack, output)
-        outputs = session.deployed(stack).outputs
-        _wait_until_healthy(session, outputs)
+    with probing(session.state(stack), settings, output) as probed:
+        for _ in range(ROUNDS):
+            _carry_out(session, stack, plan, seen, output)
+            output.progress(f"Looking at stack {stack} again")
+            seen = look(session, stack)
+            plan = plan_of(seen.report.findings, seen.record)
+            if plan.is_empty or plan.interruptions:
+                break
     if probed:
         report["probe"] = probed.as_json()
     if verify:
+        outputs = session.deployed(stack).outputs
         report["verification"] = _verify(session, stack, outputs, settings, output)
-    output.progress(f"Looking at stack {stack} again")
-    return Fixed(look(session, stack), report)
+    return Fixed(seen, report)
+
+
+def _carry_out(session: Session, stack: str, plan: Plan, seen: Look, output: Output) -> None:
+    from ops.deploy import deploy
+
+    _in_place(session, plan, seen.record, output)
+    _make_way(session, stack, output)
+    if plan.update:
+        deploy(session, stack, output, TITLE, refresh=plan.refresh, options=plan.options)
+    elif plan.remove:
+        _remove_unknown(session, stack, output)
+    _wait_until_healthy(session, session.deployed(stack).outputs)
 
 
 def refuse_to_deploy_more(stack: str, plan: Plan, seen: Look) -> None:

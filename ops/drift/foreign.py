@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from components import labels
 from ops import soak
@@ -52,8 +52,13 @@ def foreign_containers(listed: Iterable[Document], own: Own) -> list[Finding]:
     return told
 
 
-def labelled(found: Sequence[Resource], owner: str | None, known: Collection[str]) -> list[Finding]:
-    """What carries the stack's labels, and the state does not know."""
+def labelled(
+    found: Sequence[Resource],
+    owner: str | None,
+    known: Collection[str],
+    waiting: Mapping[str, str] | None = None,
+) -> list[Finding]:
+    """What carries the stack's labels, and is no part of it. `waiting` is what Pulumi has to remove."""
     told = []
     for resource in found:
         if {resource.id, resource.name} & set(known) or resource.labels.get(labels.COMPONENT) in PASSING:
@@ -64,6 +69,13 @@ def labelled(found: Sequence[Resource], owner: str | None, known: Collection[str
                 "Another state made it, under the same stack's name. Whose it is, its owner's label says"
             )
             mending = Mending.NONE
+        elif urn := (waiting or {}).get(resource.id):
+            meaning = "It was replaced, and could not be removed then"
+            gone = _foreign(
+                resource.name, resource.kind, "existence", "there", meaning, Mending.REMOVE, component
+            )
+            told.append(replace(gone, urn=urn))
+            continue
         elif is_data(resource):
             meaning = "The state does not know it. It holds data, so it is for a person to remove it"
             mending = Mending.NONE

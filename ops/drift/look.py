@@ -24,6 +24,7 @@ from ops.drift.record import (
     mounts,
     process_limits,
     read_record,
+    waiting_to_go,
 )
 from ops.engine import connect, resources
 from ops.errors import OperationError
@@ -59,7 +60,7 @@ def look(session: Session, stack: str) -> Look:
                 *_others(engine, record, declared),
                 *_files(engine, record, declared, notes),
                 *_accounts(engine, record, notes),
-                *_undeclared(engine, session.project.name, stack, record),
+                *_undeclared(engine, session.project.name, stack, record, waiting_to_go(deployment or {})),
             ]
     finally:
         api.close()
@@ -258,7 +259,9 @@ def _accounts(engine: EngineDocuments, record: list[Recorded], notes: list[str])
             notes.append(f"The accounts of {accounts.component(account)} could not be asked about: {error}")
 
 
-def _undeclared(engine: EngineDocuments, project: str, stack: str, record: list[Recorded]) -> list[Finding]:
+def _undeclared(
+    engine: EngineDocuments, project: str, stack: str, record: list[Recorded], waiting: Mapping[str, str]
+) -> list[Finding]:
     known = {item.id for item in record} | {str(item["Id"]) for item in engine.lookalikes.values()}
     owner = next((value for item in record if (value := label_map(item.inputs).get("medianest.owner"))), None)
     own = foreign.Own(
@@ -269,6 +272,6 @@ def _undeclared(engine: EngineDocuments, project: str, stack: str, record: list[
         {item.id for item in record if item.type == VOLUME},
     )
     return [
-        *foreign.labelled(resources(engine.api, project, stack), owner, known),
+        *foreign.labelled(resources(engine.api, project, stack), owner, known, waiting),
         *foreign.foreign_containers(engine.api.containers(all=True), own),
     ]

@@ -23,13 +23,15 @@ class Plan:
     replace: tuple[str, ...]
     refresh: bool
     remove: bool
+    waiting: bool
+    """Whether Pulumi has to remove what an earlier update could not."""
     interruptions: tuple[Interruption, ...]
     left: tuple[Finding, ...]
 
     @property
     def update(self) -> bool:
         """Whether Pulumi has to run."""
-        return self.refresh or bool(self.replace)
+        return self.refresh or self.waiting or bool(self.replace)
 
     @property
     def is_empty(self) -> bool:
@@ -43,7 +45,14 @@ class Plan:
 
 def plan_of(findings: Sequence[Finding], record: Sequence[Recorded]) -> Plan:
     """What has to be done about `findings`."""
-    replaced = {finding.urn for finding in findings if finding.mending in FORCED and finding.urn}
+    by_hand = {finding.resource for finding in findings if finding.property == "id"}
+    # What was made by hand holds the volumes of what it stands for: they cannot go before it has gone.
+    held = {
+        volume.urn
+        for volume in record
+        if volume.type == VOLUME and any(item.name in by_hand and mounts(item, volume.id) for item in record)
+    }
+    replaced = {finding.urn for finding in findings if finding.mending in FORCED and finding.urn} - held
     if any(found.mending is Mending.WRITE_FILES and found.component == "backend" for found in findings):
         # They read their secrets when they start: what has started since has read the wrong ones.
         replaced |= {item.urn for item in record if item.type == CONTAINER and item.component == "backend"}
@@ -62,6 +71,7 @@ def plan_of(findings: Sequence[Finding], record: Sequence[Recorded]) -> Plan:
         in_place=tuple(finding for finding in findings if finding.mending is Mending.IN_PLACE),
         replace=tuple(sorted(replaced)),
         refresh=any(finding.mending in SEEN for finding in findings),
+        waiting=any(finding.mending is Mending.REMOVE and finding.urn for finding in findings),
         remove=any(finding.mending is Mending.REMOVE for finding in findings),
         interruptions=tuple(gaps[part] for part in sorted(gaps)),
         left=tuple(finding for finding in findings if finding.mending is Mending.NONE),

@@ -71,6 +71,15 @@ def read_record(deployment: Mapping[str, Any]) -> list[Recorded]:
     return found
 
 
+def waiting_to_go(deployment: Mapping[str, Any]) -> dict[str, str]:
+    """Engine ids, with URNs, of what an update has replaced and could not remove: the next one does."""
+    return {
+        str(resource["id"]): resource["urn"]
+        for resource in deployment.get("resources") or ()
+        if "id" in resource and resource.get("delete")
+    }
+
+
 def plain(values: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
     """Values with their secrets in plain, and the names of those that hold any."""
     secret = {name for name, value in values.items() if _holds_secret(value)}

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ops.drift.foreign import Own, foreign_containers, labelled
+from ops.drift.mending import plan_of
 from ops.drift.model import Mending
 from ops.engine import Resource
 
@@ -67,3 +68,11 @@ def test_the_stacks_own_commands_are_no_drift(component: str) -> None:
 
 def test_what_is_known_is_no_drift() -> None:
     assert labelled([Resource("volume", "v1", "v1", {})], "me", {"v1"}) == []
+
+
+def test_what_an_update_could_not_remove_is_for_the_next_one() -> None:
+    (found,) = labelled(
+        [Resource("volume", "v1", "v1", {"medianest.owner": "me"})], "me", set(), {"v1": "urn:v1"}
+    )
+    assert (found.mending, found.urn) == (Mending.REMOVE, "urn:v1")
+    assert plan_of([found], []).update

@@ -36,7 +36,8 @@ BACKENDS = [
     ],
 )
 def test_pulumi_runs_only_where_it_has_to(mending: Mending, update: bool, refresh: bool) -> None:
-    plan = plan_of([replace(FINDING, mending=mending)], [])
+    urn = "" if mending is Mending.REMOVE else FINDING.urn
+    plan = plan_of([replace(FINDING, mending=mending, urn=urn)], [])
     assert (plan.update, plan.refresh) == (update, refresh)
     assert plan.is_empty is (mending is Mending.NONE)
     assert plan.options == (["--replace", "urn:redis"] if update and not refresh else [])
@@ -54,6 +55,15 @@ def test_with_a_volume_everything_that_mounts_it_is_replaced() -> None:
     reader = replace(BACKENDS[0], inputs={"labels": LABELS, "mounts": [{"source": "v1", "target": "/x"}]})
     too_many = replace(FINDING, kind="file", urn="urn:volume")
     assert plan_of([too_many], [volume, reader, BACKENDS[1]]).replace == ("urn::backend-0", "urn:volume")
+
+
+def test_a_volume_that_one_made_by_hand_holds_has_to_wait() -> None:
+    volume = Recorded("urn:volume", VOLUME, "v1", {})
+    reader = replace(BACKENDS[0], inputs={"labels": LABELS, "mounts": [{"source": "v1", "target": "/x"}]})
+    too_many = replace(FINDING, kind="file", urn="urn:volume")
+    by_hand = replace(FINDING, resource="backend-0", property="id", mending=Mending.CREATE)
+    plan = plan_of([too_many, by_hand], [volume, reader])
+    assert (plan.replace, plan.refresh) == ((), True)
 
 
 def test_what_is_gone_is_not_to_be_replaced() -> None:

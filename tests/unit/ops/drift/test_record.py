@@ -11,6 +11,7 @@ from ops.drift.record import (
     label_map,
     process_limits,
     read_record,
+    waiting_to_go,
 )
 from ops.state_check import SECRET_SIGNATURE
 
@@ -34,7 +35,9 @@ def test_secrets_are_in_plain_for_comparing_and_known_as_such() -> None:
 def test_what_was_never_in_use_is_left_out() -> None:
     waiting, failed = resource("old", delete=True), resource("bad", initErrors=["not healthy"])
     component = {"urn": "urn::backend", "type": "medianest:index:Backend"}
-    assert read_record({"resources": [waiting, failed, component]}) == []
+    deployment = {"resources": [waiting, failed, component]}
+    assert read_record(deployment) == []
+    assert waiting_to_go(deployment) == {"old": "urn::old"}
 
 
 def test_labels_and_limits_are_read_off_the_inputs() -> None:
