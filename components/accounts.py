@@ -18,6 +18,10 @@ REDIS_ADMINISTRATOR_FILE = "administrator_password"
 _AS_ADMINISTRATOR = (
     'IFS= read -r line; { printf "AUTH administrator "; cat "$1"; printf "\\n%s\\n" "$line"; } | redis-cli'
 )
+# As a new role has them: somebody may have changed them since.
+_ROLE_OPTIONS = (
+    "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT -1 VALID UNTIL 'infinity'"
+)
 # All but what administers.
 _ACL_PERMISSIONS = "resetkeys resetchannels ~* &* +@all -@admin -@dangerous +info +keys"
 
@@ -69,6 +73,7 @@ def role_statements(administrator: str, database: str, role: str, verifier: str)
         f'ALTER SCHEMA public OWNER TO "{owner}";',
         f'GRANT "{owner}" TO "{role}";',
         f"ALTER ROLE \"{role}\" SET role TO '{owner}';",
+        f'ALTER ROLE "{role}" {_ROLE_OPTIONS};',
         f"ALTER ROLE \"{role}\" LOGIN PASSWORD '{verifier}';",
         f'ALTER ROLE "{administrator}" PASSWORD NULL;',
         "COMMIT;",
@@ -77,16 +82,16 @@ def role_statements(administrator: str, database: str, role: str, verifier: str)
     return "\n".join(lines) + "\n"
 
 
-def scram_verifier(password: str, salt: bytes) -> str:
+def scram_verifier(password: str, salt: bytes, iterations: int = SCRAM_ITERATIONS) -> str:
     """What Postgres keeps of a password, so that the password itself is in none of its logs.
 
     Source: RFC 5803, and https://www.postgresql.org/docs/current/catalog-pg-authid.html
     """
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ITERATIONS)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server = hmac.digest(salted, b"Server Key", "sha256")
     first, second, third = (base64.b64encode(part).decode() for part in (salt, stored, server))
-    return f"SCRAM-SHA-256${SCRAM_ITERATIONS}:{first}${second}:{third}"
+    return f"SCRAM-SHA-256${iterations}:{first}${second}:{third}"
 
 
 def retirement_statements(role: str) -> str:
@@ -110,6 +115,11 @@ def as_redis_administrator(password_file: str) -> list[str]:
 def acl_rules(password: str) -> str:
     """What the backend's user may do, in the words of an ACL."""
     return f"on {password_hash(password)} {_ACL_PERMISSIONS}"
+
+
+def acl_permissions() -> set[str]:
+    """The same as the rules that Redis tells of such a user."""
+    return {rule for rule in _ACL_PERMISSIONS.split() if not rule.startswith("reset")}
 
 
 def password_hash(password: str) -> str:

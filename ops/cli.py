@@ -11,6 +11,7 @@ from ops.backup.command import backup
 from ops.backup.restore_command import restore
 from ops.completion import completion
 from ops.down import down
+from ops.drift.command import drift
 from ops.errors import ExitCode, OperationError
 from ops.list_stacks import list_stacks
 from ops.logs import logs
@@ -63,6 +64,7 @@ for name, command, panel in (
     ("restore", restore, "Stacks"),
     ("verify", verify, "Stacks"),
     ("status", status, "Stacks"),
+    ("drift", drift, "Stacks"),
     ("logs", logs, "Stacks"),
     ("soak", soak, "Stacks"),
     ("list", list_stacks, "Stacks"),

@@ -5,13 +5,12 @@ Nothing of what flows through them is kept: neither by the engine's logs nor in 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from components import labels
+from components import engine_exec, labels
 from components.hardening.kinds import LOADER, SCRATCH_DATABASE, VOLUME_HELPER, Kind
 from ops.engine import remove_container, resources
 from ops.errors import OperationError
@@ -78,33 +77,10 @@ def feed(
     The size is said before, since the end of the input cannot be told over every kind of connection
     to an engine. Raises CommandError.
     """
-    from docker.utils.socket import frames_iter
-
     bounded = ["sh", "-c", 'head -c "$0" | "$@"', str(size), *command]
-    started = api.exec_create(container, bounded, stdin=True)["Id"]
-    stream: Any = api.exec_start(started, socket=True)
-    said = bytearray()
-
-    def listen() -> None:
-        for _, part in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
-            said.extend(part)
-            del said[:-KEPT_OUTPUT]
-
-    listener = threading.Thread(target=listen, name=what, daemon=True)
-    listener.start()
-    # The SDK hands out different things for a socket file, TCP and SSH.
-    connection = getattr(stream, "_sock", stream)
-    try:
-        for part in content:
-            connection.sendall(part)
-    except (BrokenPipeError, ConnectionError):
-        # The command has ended early: its exit code and its words say why.
-        pass
-    listener.join()
-    stream.close()
-    code = api.exec_inspect(started)["ExitCode"]
-    if code != 0:
-        raise CommandError(what, code, said.decode(errors="replace"))
+    ended = engine_exec.feed(api, container, bounded, content, KEPT_OUTPUT)
+    if ended.code != 0:
+        raise CommandError(what, ended.code, ended.said)
 
 
 @dataclass(frozen=True)

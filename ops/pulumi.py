@@ -103,6 +103,32 @@ class Pulumi:
         if done.returncode:
             raise OperationError(f"Pulumi could not mend stack {self._stack}: {said(done.stderr)}")
 
+    def preview_document(self) -> Mapping[str, Any]:
+        """What the tree's program declares, beside the state: `{steps: [{op, urn, newState, …}]}`.
+
+        Takes no lock and touches nothing. Secrets in it are masked by Pulumi.
+        """
+        done = self._call(
+            [
+                "preview",
+                "--json",
+                "--show-sames",
+                "--stack",
+                self._stack,
+                "--config-file",
+                str(self._settings_copy),
+            ]
+        )
+        try:
+            document: Mapping[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            document = {}
+        if done.returncode or "steps" not in document:
+            raise OperationError(
+                f"Pulumi cannot preview stack {self._stack}: {_problem(document, done.stderr)}"
+            )
+        return document
+
     def history(self, limit: int) -> list[Mapping[str, Any]]:
         """The last updates, the newest first, without their states."""
         done = self._call(
@@ -204,6 +230,11 @@ class Pulumi:
             text=True,
             check=False,
         )
+
+
+def _problem(preview: Mapping[str, Any], printed: str) -> str:
+    errors = [item["message"] for item in preview.get("diagnostics") or () if item.get("severity") == "error"]
+    return said("\n".join(str(error) for error in errors) or printed)
 
 
 def said(text: str) -> str:

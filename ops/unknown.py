@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from components import labels
 from ops.container_commands import COMPONENTS
-from ops.engine import Resource, remove, resources
+from ops.engine import Resource, drain_container, remove, resources
 from ops.state import StackState
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ def clear_unknown(
             continue
         say(f"Removing what the state does not know: {resource}")
         try:
-            remove(api, resource)
+            if resource.kind == "container":
+                # It may serve: somebody has started it, or a run that was killed behind that.
+                drain_container(api, resource.id)
+            else:
+                remove(api, resource)
         except APIError as error:
             say(f"  it stays: {error.explanation}")

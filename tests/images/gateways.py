@@ -15,7 +15,8 @@ from docker.models.volumes import Volume
 
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT, gateway_configuration
 from components.settings import BackendSettings, GatewaySettings
-from tests.images.engine import Engine, File, logs, published_port, run, until, wait_healthy
+from tests.harness.volume_files import File
+from tests.images.engine import Engine, logs, published_port, run, until, wait_healthy
 
 SETTINGS = GatewaySettings(
     internal_paths=["/metrics", "/api/internal.v1"],
