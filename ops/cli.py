@@ -10,6 +10,7 @@ from ops.activate import activate
 from ops.backup.command import backup
 from ops.backup.restore_command import restore
 from ops.down import down
+from ops.env.command import env
 from ops.errors import ExitCode, OperationError
 from ops.list_stacks import list_stacks
 from ops.logs import logs
@@ -58,6 +59,7 @@ for name, command, panel in (
     ("test", run_tests, "This project"),
 ):
     app.command(name, rich_help_panel=panel)(command)
+app.add_typer(env, name="env", rich_help_panel="Stacks")
 app.add_typer(secrets, name="secrets", rich_help_panel="Stacks")
 app.add_typer(backup, name="backup", rich_help_panel="Stacks")
 app.add_typer(state, name="state", rich_help_panel="Stacks")
