@@ -85,7 +85,6 @@ def write(path: Path, text: str) -> None:
     """Put the file in its place in one step, where git does not see it."""
     from ops import settings_file
 
-    path.touch(mode=0o644)
     settings_file.write(path, text)
     _ignore(path, present=True)
 

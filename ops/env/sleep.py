@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 # What others need starts first and stops last.
-ORDER = ("postgres", "redis", "backend", "gateway")
+STAGES = (("postgres", "redis"), ("backend", "gateway"))
+COMPONENTS = tuple(component for stage in STAGES for component in stage)
 GRACE_SECONDS = 20
 READY_SECONDS = 60.0
 PAUSE_SECONDS = 0.1
@@ -31,7 +32,7 @@ PAUSE_SECONDS = 0.1
 
 def parts_of(api: APIClient, project: str, stack: str, owner: str) -> dict[str, list[Document]]:
     """The containers of an environment that run or did, by component. Loaders never ran."""
-    found: dict[str, list[Document]] = {component: [] for component in ORDER}
+    found: dict[str, list[Document]] = {component: [] for component in COMPONENTS}
     for item in containers(api, project, stack):
         own = item["Labels"] or {}
         component = own.get(labels.COMPONENT)
@@ -74,8 +75,9 @@ def idle_since(api: APIClient, gateways: Sequence[Document], probes: Collection[
 
 def stop(api: APIClient, parts: dict[str, list[Document]]) -> None:
     """Stop an environment; its data and its lease stay."""
-    for component in reversed(ORDER):
-        _each(lambda item: api.stop(item["Id"], timeout=GRACE_SECONDS), parts[component])
+    for stage in reversed(STAGES):
+        items = [item for component in stage for item in parts[component]]
+        _each(lambda item: api.stop(item["Id"], timeout=GRACE_SECONDS), items)
 
 
 def wake(api: APIClient, state: StackState, say: Callable[[str], None]) -> float:
@@ -91,11 +93,12 @@ def wake(api: APIClient, state: StackState, say: Callable[[str], None]) -> float
     names: dict[str, list[str]] = state.outputs["containers"]
     say("Waking what was stopped")
     try:
-        for component in ORDER:
-            _each(api.start, names[component])
+        for stage in STAGES:
+            staged = [name for component in stage for name in names[component]]
+            _each(api.start, staged)
             # The engine would look only after its first interval, and what follows would wait for that.
-            if component != "gateway":
-                _each(lambda name: _ready(api, name), names[component])
+            if stage != STAGES[-1]:
+                _each(lambda name: _ready(api, name), staged)
     except APIError as error:
         raise OperationError(f"it cannot be started again: {error.explanation or error}") from error
     wait_until_healthy(api, [name for listed in names.values() for name in listed])
