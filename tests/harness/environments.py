@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import docker
 import yaml
+from docker.models.containers import Container
 
 from components import labels
 from tests.harness.checkout import Checkout, Run, new_name, of_stack, swept
@@ -53,6 +55,14 @@ def expire(checkout: Checkout, name: str) -> None:
     assert run.code == 0, run.said
 
 
+def output_of(container: Container, *command: str) -> str:
+    """What a command in a container prints."""
+    done = container.exec_run(list(command))
+    assert done.exit_code == 0
+    assert isinstance(done.output, bytes)
+    return done.output.decode().strip()
+
+
 @contextmanager
 def names(engine: docker.DockerClient, purpose: str, count: int) -> Iterator[list[str]]:
     """So many names that no other run has, swept at the end."""
@@ -73,6 +83,7 @@ def together(checkout: Checkout, commands: Sequence[Sequence[str]], timeout: flo
             runs.append(Run(process.returncode, out, err))
     except subprocess.TimeoutExpired as error:
         for process in processes:
-            os.killpg(process.pid, 9) if process.poll() is None else None
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
         raise AssertionError(f"{commands} did not end within {timeout} s") from error
     return runs

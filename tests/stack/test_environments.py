@@ -16,7 +16,7 @@ import requests
 from components import labels
 from ops.env.ports import choose
 from tests.harness.checkout import Checkout, containers_of, new_name, of_stack, swept
-from tests.harness.environments import expire, lease_labels, together, traces
+from tests.harness.environments import expire, lease_labels, output_of, together, traces
 
 REFUSED, USAGE = 3, 2
 FIRST_PORT, LAST_PORT = 4000, 4999
@@ -60,7 +60,7 @@ def test_it_is_made_verified_and_filled(
     assert len(containers_of(engine, name, "backend")) == 1
     url = report["environment"]["url"]
     (backend,) = containers_of(engine, name, "backend")
-    password = backend.exec_run(["cat", "/run/secrets/demo_password"]).output.decode()
+    password = output_of(backend, "cat", "/run/secrets/demo_password")
     login = {"username": "ada", "password": password}
     token = requests.post(f"{url}/api/auth/login", json=login, timeout=10).json()["access_token"]
     media = requests.get(f"{url}/api/media", headers={"Authorization": f"Bearer {token}"}, timeout=10).json()
@@ -161,17 +161,16 @@ def test_what_nobody_asks_is_stopped_and_stays_so(
 def test_it_wakes_with_its_data_and_without_a_release(
     checkout: Checkout, engine: docker.DockerClient, name: str, report: dict[str, Any]
 ) -> None:
-    before = of_stack(engine, name)
+    before = set(of_stack(engine, name))
     woken = checkout.expect("env", "up", name, "--json").document()
     assert woken["phases"]["wake"] < WAKING_SECONDS
     assert woken["release"] == report["release"]
     assert woken["environment"]["url"] == report["environment"]["url"]
     assert {kind for kind, count in woken["changes"].items() if count} == {"same"}
-    assert of_stack(engine, name) == before
+    assert set(of_stack(engine, name)) == before
     assert requests.get(f"{woken['url']}/api/health", timeout=5).json()["status"] == "healthy"
     (postgres,) = containers_of(engine, name, "postgres")
-    count = postgres.exec_run(["psql", "-U", "medianest", "-Atc", "SELECT count(*) FROM media"]).output
-    assert count.decode().strip() == "9"
+    assert output_of(postgres, "psql", "-U", "medianest", "-Atc", "SELECT count(*) FROM media") == "9"
 
 
 def test_another_state_tells_of_it_and_leaves_it_alone(
@@ -179,11 +178,11 @@ def test_another_state_tells_of_it_and_leaves_it_alone(
 ) -> None:
     expire(checkout, name)
     stranger = Checkout(checkout.cloned(tmp_path / "clone").root, tmp_path / "state")
-    before = of_stack(engine, name)
+    before = set(of_stack(engine, name))
     document = stranger.expect("env", "reap", "--json").document()
     assert any(name in problem and "another state" in problem for problem in document["problems"])
     assert stranger.medianest("env", "down", name).code == REFUSED
-    assert of_stack(engine, name) == before
+    assert set(of_stack(engine, name)) == before
 
 
 def test_two_reapers_at_once_leave_nothing_of_what_has_expired(
