@@ -57,14 +57,16 @@ def find(session: Session, api: APIClient, name: str) -> Environment:
         check_stack_name(name)
     except SettingsError as error:
         raise OperationError("; ".join(error.problems), code=ExitCode.USAGE) from error
-    project = session.project.name
-    environment = Environment(
-        name,
-        session.state(name),
-        read_leases(api, project, name),
-        resources(api, project, name),
-        home_of(session.environment),
-    )
+    project, home = session.project.name, home_of(session.environment)
+    leases = read_leases(api, project, name)
+    try:
+        state = session.state(name)
+    except OperationError:
+        # Nobody mends the state of what is thrown away: damaged is as good as lost.
+        if not any(whose(lease, home, None) is Whose.LOST for lease in leases):
+            raise
+        state = None
+    environment = Environment(name, state, leases, resources(api, project, name), home)
     file = session.project.settings_file(name)
     if (file.exists() and not is_made_by_us(file)) or is_long_lived(environment):
         raise OperationError(

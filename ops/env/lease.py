@@ -66,8 +66,8 @@ def current(leases: Iterable[Lease]) -> list[Lease]:
     return [found[key] for key in sorted(found)]
 
 
-def read_leases(api: APIClient, project: str, stack: str | None = None) -> list[Lease]:
-    """The leases on the engine, of every owner."""
+def read_leases(api: APIClient, project: str | None, stack: str | None = None) -> list[Lease]:
+    """The leases on the engine, of every owner; without a project of all of them."""
     wanted = label_filter(project, stack)
     wanted["label"].append(f"{labels.COMPONENT}={labels.LEASE}")
     listed: list[Document] = api.volumes(filters=wanted)["Volumes"] or []

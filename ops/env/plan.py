@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from components.settings import LeaseSettings
 from ops.env import settings as settings_of
 from ops.env.duration import read_duration, written
+from ops.env.judge import ABSURD
 from ops.env.lease import Lease
 from ops.errors import ExitCode, OperationError
 from ops.options import DEFAULT_STACK
@@ -70,7 +71,7 @@ def plan(
             f"{base} is an environment itself, and will be gone", "Name a long-lived stack.", ExitCode.USAGE
         )
     limits = base_settings.environments
-    longest = read_duration(limits.longest)
+    longest = read_duration(limits.longest, ABSURD)
     duration = read_duration(ttl or limits.ttl, longest)
     file = project.settings_file(environment.name)
     former = read_yaml(file) if settings_of.is_made_by_us(file) else {}

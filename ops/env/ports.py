@@ -59,7 +59,7 @@ def find_port(
                 return lease.port
         # A stopped environment publishes nothing: its lease keeps the port. So do all projects' leases.
         taken = {
-            *(held.port for held in read_leases(api, project) if held.stack != name and held.port),
+            *(held.port for held in read_leases(api, None)),
             *(item.get("PublicPort") for found in api.containers() for item in found.get("Ports") or ()),
             *reserved_ports(project),
             *declared_ports(session),

@@ -43,6 +43,7 @@ def remove_environment(
 
     Only for who holds the environment's lock.
     """
+    from ops.backup.restore import Note
     from ops.data import data_volumes, is_protected, refuse_deletion
     from ops.down import remove_stack
     from ops.preflight.check import check_removal, judge_locks, refuse
@@ -65,6 +66,9 @@ def remove_environment(
             f"Nothing was touched. Its leases name: {', '.join(lease.home for lease in environment.leases)}",
             ExitCode.REFUSED,
         )
+    if environment.owner:
+        # Of a restore into it, or of a copy, that was cut off.
+        Note.of(environment.owner).remove()
     for lease in lost:
         say(f"The state of {name} is lost: removing what carries its labels")
         swept += sweep_owner(api, project, name, lease.owner)

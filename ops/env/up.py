@@ -124,7 +124,6 @@ def carry_out(
 ) -> tuple[Any, dict[str, Any]]:
     """Wake it, extend it, and deploy what has changed. Returns the update and the report on it."""
     from ops import deploy, unchanged
-    from ops.engine import resources
     from ops.env import settings as settings_of
     from ops.env.extend import replace_lease
     from ops.env.locks import turn
@@ -160,7 +159,7 @@ def carry_out(
                 name, output, phases, verify, fast=True, probe=True, watch=False, decide=None
             )
     except BaseException:
-        if lease is None and session.state(name) is None and not resources(api, session.project.name, name):
+        if lease is None and session.state(name) is None:
             # Nothing has begun: nothing stays.
             settings_of.remove(path)
         raise
