@@ -47,16 +47,10 @@ class Environment:
 
 
 def find(session: Session, api: APIClient, name: str) -> Environment:
-    """Look at an environment. Raises OperationError for a name that none can have, and a long-lived stack.
+    """Look at an environment. Raises OperationError for a long-lived stack.
 
     Nothing of a stack that has no lease is ever touched here.
     """
-    from components.settings import SettingsError, check_stack_name
-
-    try:
-        check_stack_name(name)
-    except SettingsError as error:
-        raise OperationError("; ".join(error.problems), code=ExitCode.USAGE) from error
     project, home = session.project.name, home_of(session.environment)
     leases = read_leases(api, project, name)
     try:

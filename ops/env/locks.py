@@ -34,7 +34,9 @@ class Hold:
 
 @contextmanager
 def only_run(project: str, stack: str) -> Iterator[Hold]:
-    """Be the only run on an environment. Raises OperationError while there is another one."""
+    """Be the only run on an environment. Raises OperationError while there is another one, and for a
+    name that none can have: it becomes part of a path."""
+    check_name(stack)
     path = directory(project) / f"{stack}.lock"
     descriptor = _take(path)
     if descriptor is None:
@@ -43,6 +45,16 @@ def only_run(project: str, stack: str) -> Iterator[Hold]:
         )
     with _until_the_end(path, descriptor):
         yield Hold(descriptor)
+
+
+def check_name(name: str) -> None:
+    """Raises OperationError for what cannot be a stack's name."""
+    from components.settings import SettingsError, check_stack_name
+
+    try:
+        check_stack_name(name)
+    except SettingsError as error:
+        raise OperationError("; ".join(error.problems), code=ExitCode.USAGE) from error
 
 
 @contextmanager

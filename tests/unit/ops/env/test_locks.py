@@ -86,3 +86,11 @@ def test_every_port_of_the_range_is_given_out_once_and_no_other() -> None:
         assert port not in taken
         taken.add(port)
     assert taken == set(range(4000, 4020))
+
+
+@pytest.mark.parametrize("name", ["../staging", "a/b", "", ".", "Upper", "x" * 41, "-rf"])
+def test_a_name_is_checked_before_it_is_part_of_a_path(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OperationError, match="stack name") as caught, locks.only_run("p", name):
+        pass
+    assert caught.value.code is ExitCode.USAGE
+    assert not list(tmp_path.rglob("*.lock"))
