@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ class Pulumi:
         ]
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
             process = subprocess.Popen(
-                [self._executable(), *arguments],
+                [*self._tied_to_us(), self._executable(), *arguments],
                 cwd=self._project.root,
                 # The flag is hidden behind this variable.
                 env={**self._environment, "PULUMI_DEBUG_COMMANDS": "true"},
@@ -181,6 +182,15 @@ class Pulumi:
             # Also when this process fails: nothing runs on behind its back.
             stop(process)
         return Outcome(code, bool(interrupts), log.read_text(), log)
+
+    def _tied_to_us(self) -> list[str]:
+        """What makes Pulumi end when this process is killed.
+
+        Left alone it would wait for ever for somebody to read its events, and hold the stack's lock. What
+        it was at is mended by the next run. Source: prctl(2), PR_SET_PDEATHSIG.
+        """
+        found = shutil.which("setpriv", path=self._environment.get("PATH"))
+        return [found, "--pdeathsig", "KILL"] if found and sys.platform == "linux" else []
 
     def _executable(self) -> str:
         found = shutil.which("pulumi", path=self._environment.get("PATH"))

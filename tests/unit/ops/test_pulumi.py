@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -210,3 +213,40 @@ def test_a_machine_without_pulumi_is_sent_to_setup(project: Project) -> None:
 )
 def test_the_message_is_the_last_line_that_says_something(text: str, message: str) -> None:
     assert said(text) == message
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, of util-linux")
+def test_pulumi_does_not_outlive_the_one_who_reads_its_events(project: Project, tmp_path: Path) -> None:
+    noted = tmp_path / "pid"
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom ops.project import Project\n"
+        "from ops.pulumi import Pulumi\n"
+        "with Pulumi(Project('demo', Path(sys.argv[1])), 's', dict(os.environ)) as pulumi:\n"
+        "    pulumi.change('up', print, print)\n"
+    )
+    act = f"echo $$ > {noted}.new; mv {noted}.new {noted}; exec sleep 60"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(project.root)],
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, **environment(project, ACT=act)},
+        stdout=subprocess.DEVNULL,
+    )
+    wait_for(noted.exists, 30)
+    process.kill()
+    process.wait()
+    pid = int(noted.read_text())
+
+    def is_gone() -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except FileNotFoundError:
+            return True
+
+    wait_for(is_gone, 30)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s"
+        time.sleep(0.02)
