@@ -11,6 +11,7 @@ from components.configuration import read_settings, team_secret
 from components.gateway import Gateway
 from components.hardening.enforcement import enforce
 from components.images import Images
+from components.lease import lease_volume
 from components.networks import Networks
 from components.owner import StackOwner
 from components.postgres import Postgres
@@ -32,8 +33,10 @@ if settings.pin:
         f"Lift it with: ./medianest up {name} --unpin"
     )
 
-images = Images(stack)
-networks = Networks(stack)
+# The lease first, so that whatever is cut off expires; and it goes last.
+leased = pulumi.ResourceOptions(depends_on=[lease_volume(stack, settings.lease)] if settings.lease else [])
+images = Images(stack, leased)
+networks = Networks(stack, leased)
 # Early: when the rest of a stack does not get up is when its data has to be saved.
 backup_key = StackSecret(
     "backup_key",
@@ -41,8 +44,8 @@ backup_key = StackSecret(
     team_secret("backup_key"),
     generation=settings.generation("backup_key"),
 )
-postgres = Postgres(stack, networks, images, team_secret("postgres_password"))
-redis = Redis(stack, networks, images, team_secret("redis_password"))
+postgres = Postgres(stack, networks, images, team_secret("postgres_password"), leased)
+redis = Redis(stack, networks, images, team_secret("redis_password"), leased)
 backend = Backend(
     stack,
     networks,
@@ -50,8 +53,9 @@ backend = Backend(
     postgres,
     redis,
     {secret: team_secret(secret) for secret in [*settings.backend.secrets, *settings.idle.secrets]},
+    leased,
 )
-gateway = Gateway(stack, networks, images)
+gateway = Gateway(stack, networks, images, leased)
 Seal("seal", [backup_key, networks, postgres, redis, backend, gateway], protected=settings.data.protected)
 
 pulumi.export("url", gateway.url)
@@ -73,3 +77,4 @@ pulumi.export("owner", stack.owner)
 pulumi.export("generations", {name: settings.generation(name) for name in settings.secret_names()})
 pulumi.export("accounts", {"postgres": postgres.role, "redis": redis.user})
 pulumi.export("pin", {"release": settings.pin.release, "since": settings.pin.since} if settings.pin else None)
+pulumi.export("lease", settings.lease.model_dump() if settings.lease else None)

@@ -7,9 +7,17 @@ OWNER = "medianest.owner"
 STACK = "medianest.stack"
 COMPONENT = "medianest.component"
 RELEASE = "medianest.release"
+# On the lease of a stack to throw away, and on nothing else: they may change while the stack lives.
+EXPIRES = "medianest.expires"
+PORT = "medianest.port"
+BASE = "medianest.base"
+HOME = "medianest.home"
+PULL_REQUEST = "medianest.pull-request"
 # On the backend's image, where the team puts them: see docs/contract.md.
 SCHEMA = "medianest.schema"
 SCHEMA_SERVES = "medianest.schema.serves"
 
+# The component of the lease.
+LEASE = "lease"
 # Components whose volumes hold data. Other volumes hold what the state can make again.
 DATA_COMPONENTS = ("postgres", "redis", "backend")

@@ -12,6 +12,7 @@ from ops.backup.restore_command import restore
 from ops.completion import completion
 from ops.down import down
 from ops.drift.command import drift
+from ops.env.command import env
 from ops.errors import ExitCode, OperationError
 from ops.list_stacks import list_stacks
 from ops.logs import logs
@@ -74,6 +75,7 @@ for name, command, panel in (
     ("test", run_tests, "This project"),
 ):
     app.command(name, rich_help_panel=panel)(command)
+app.add_typer(env, name="env", rich_help_panel="Stacks")
 app.add_typer(secrets, name="secrets", rich_help_panel="Stacks")
 app.add_typer(backup, name="backup", rich_help_panel="Stacks")
 app.add_typer(state, name="state", rich_help_panel="Stacks")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ops.data import DataVolume
     from ops.engine import Resource
     from ops.session import Session
+    from ops.state import StackState
 
 # The engine lets go of networks and volumes a moment after their containers.
 PROOF_SECONDS = 5.0
@@ -48,11 +49,9 @@ def down(
     """
     from ops.data import data_volumes, is_protected, refuse_deletion, volume_sizes
     from ops.engine import connect, resources
-    from ops.interrupted import mend
     from ops.left_alone import end_left_alone
     from ops.preflight.check import check_removal
     from ops.session import open_session
-    from ops.state_copies import keep_copy
 
     output, began = Output(as_json), time.monotonic()
     session = open_session()
@@ -75,18 +74,39 @@ def down(
             refuse_deletion(stack, volumes, declared=declared)
     if not yes:
         confirm(stack, found, volumes)
-    keep_copy(session, stack)
-    mend(session, stack, api, output.progress)
-    remove_one_shots(api, session.project.name, stack, state.owner if state else None)
-    changes = destroy(session, stack, with_data=delete_data) if state else {}
-    swept = sweep(api, session.project.name, stack, state.owner if state else None)
-    prove_empty(api, session.project.name, stack)
-    remove_from_backend(session, stack)
+    changes, swept = remove_stack(session, stack, state, api, output.progress, with_data=delete_data)
     took = time.monotonic() - began
     output.document(
         {"stack": stack, "removed": True, "changes": changes, "swept": swept, "seconds": round(took, 2)}
     )
     output.show(f"[bold green]Stack {stack} is gone:[/] nothing with its labels is left. ({seconds(took)})")
+
+
+def remove_stack(
+    session: Session,
+    stack: str,
+    state: StackState | None,
+    api: APIClient,
+    say: Callable[[str], None],
+    *,
+    with_data: bool,
+) -> tuple[dict[str, int], list[str]]:
+    """Remove everything of a stack that the preflight has found removable, and prove it.
+
+    Returns Pulumi's changes, and what had to be swept behind it. Raises OperationError.
+    """
+    from ops.interrupted import mend
+    from ops.state_copies import keep_copy
+
+    project, owner = session.project.name, state.owner if state else None
+    keep_copy(session, stack)
+    mend(session, stack, api, say)
+    remove_one_shots(api, project, stack, owner)
+    changes = destroy(session, stack, with_data=with_data) if state else {}
+    swept = sweep(api, project, stack, owner)
+    prove_empty(api, project, stack)
+    remove_from_backend(session, stack)
+    return changes, swept
 
 
 def declared_protection(session: Session, stack: str) -> bool:
@@ -157,6 +177,8 @@ def sweep(api: APIClient, project: str, stack: str, owner: str | None) -> list[s
     if owner is None:
         return []
     own = [item for item in resources(api, project, stack, images=True) if item.owner == owner]
+    # Cut off before its end, what is left still has its lease.
+    own.sort(key=lambda item: item.labels.get(labels.COMPONENT) == labels.LEASE)
     for resource in own:
         try:
             remove(api, resource)

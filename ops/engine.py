@@ -66,7 +66,9 @@ class Resource:
         return f"{self.kind} {self.name}"
 
 
-def label_filter(project: str, stack: str | None = None, owner: str | None = None) -> dict[str, list[str]]:
+def label_filter(
+    project: str | None, stack: str | None = None, owner: str | None = None
+) -> dict[str, list[str]]:
     """The engine's filter for what belongs to a project, a stack of it, one owner's stack."""
     wanted = {labels.PROJECT: project, labels.STACK: stack, labels.OWNER: owner}
     return {"label": [f"{label}={value}" for label, value in wanted.items() if value is not None]}

@@ -31,7 +31,7 @@ class Project:
 
 def read_project(root: Path) -> Project:
     """The project of a checkout. Raises OperationError when there is none."""
-    document = _read_yaml(root / "Pulumi.yaml")
+    document = read_yaml(root / "Pulumi.yaml")
     if "name" not in document:
         raise OperationError(f"{root / 'Pulumi.yaml'} names no project", code=ExitCode.USAGE)
     return Project(str(document["name"]), root)
@@ -64,7 +64,7 @@ def load_settings(project: Project, stack: str, text: str | None = None) -> Stac
 
     path = project.settings_file(stack)
     # The project's own configuration, in Pulumi.yaml, is for all stacks and free of our keys.
-    configuration, secret_keys = split_secrets(_read_yaml(path, text).get("config") or {})
+    configuration, secret_keys = split_secrets(read_yaml(path, text).get("config") or {})
     try:
         check_stack_name(stack)
         return load(project.name, configuration, secret_keys)
@@ -80,16 +80,16 @@ def load_settings(project: Project, stack: str, text: str | None = None) -> Stac
 
 def split_secrets(configuration: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
     """The configuration, and which of its keys hold something encrypted."""
-    return configuration, {key for key, value in configuration.items() if _holds_secret(value)}
+    return configuration, {key for key, value in configuration.items() if holds_secret(value)}
 
 
-def _holds_secret(value: Any) -> bool:
+def holds_secret(value: Any) -> bool:
     if isinstance(value, dict):
-        return value.keys() == {"secure"} or any(_holds_secret(part) for part in value.values())
-    return isinstance(value, list) and any(_holds_secret(part) for part in value)
+        return value.keys() == {"secure"} or any(holds_secret(part) for part in value.values())
+    return isinstance(value, list) and any(holds_secret(part) for part in value)
 
 
-def _read_yaml(path: Path, text: str | None = None) -> dict[str, Any]:
+def read_yaml(path: Path, text: str | None = None) -> dict[str, Any]:
     import yaml
 
     try:

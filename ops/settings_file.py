@@ -20,6 +20,7 @@ from typing import Any
 from ops.errors import ExitCode, OperationError
 
 CONFIG = "config"
+NEW_MODE = 0o644
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def value_of(text: str, block: Block) -> Mapping[str, Any]:
 
 
 def write(path: Path, text: str) -> None:
-    """Put a file in the place of another in one step, with its mode; a crash leaves either of them."""
+    """Put a file in the place of another, or of none, in one step; a crash leaves either of them."""
     target = path.resolve()
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     try:
@@ -101,7 +102,10 @@ def write(path: Path, text: str) -> None:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        shutil.copymode(target, name)
+        if target.exists():
+            shutil.copymode(target, name)
+        else:
+            os.chmod(name, NEW_MODE)
         os.replace(name, target)
     except BaseException:
         Path(name).unlink(missing_ok=True)

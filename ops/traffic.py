@@ -31,20 +31,34 @@ class Traffic:
         return f"{self.requests} requests, {self.error_percent:.1f} % errors, p95 {self.p95_ms:.0f} ms"
 
 
+@dataclass(frozen=True)
+class Request:
+    """One request in a gateway's log."""
+
+    path: str
+    status: int
+    took_ms: float
+
+
+def read_request(line: str) -> Request | None:
+    """The request that a line of the log tells of; None for any other line."""
+    try:
+        request = json.loads(line)
+        return Request(str(request["path"]), int(request["status"]), float(request["total_ms"]))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
 def traffic_of(lines: Iterable[str], ignored_paths: Collection[str] = ()) -> Traffic:
     """Count the requests in a gateway's log. Probes of health are no traffic; other lines are none either."""
     times: list[float] = []
     errors = 0
     for line in lines:
-        try:
-            request = json.loads(line)
-            status, took, path = int(request["status"]), float(request["total_ms"]), request["path"]
-        except (ValueError, TypeError, KeyError):
+        request = read_request(line)
+        if request is None or request.path in ignored_paths:
             continue
-        if path in ignored_paths:
-            continue
-        times.append(took)
-        errors += status >= 500
+        times.append(request.took_ms)
+        errors += request.status >= 500
     times.sort()
     return Traffic(len(times), errors, times[math.ceil(0.95 * len(times)) - 1] if times else 0.0)
 

@@ -68,8 +68,13 @@ def gather(session: Session, stack: str, settings: StackSettings) -> Inputs | No
         digest.update(f"{path.relative_to(root)}\0{mode}\0{len(content)}\0".encode())
         digest.update(content)
     digest.update(repr(ambience(session.environment)).encode())
-    name = hashlib.sha256(f"{root}\0{session.files.directory}\0{stack}".encode()).hexdigest()[:16]
-    return Inputs(digest.hexdigest(), cache_directory() / "unchanged" / name)
+    name = hashlib.sha256(f"{root}\0{session.files.directory}".encode()).hexdigest()[:16]
+    return Inputs(digest.hexdigest(), records(session.project.name, stack) / name)
+
+
+def records(project: str, stack: str) -> Path:
+    """Where the fingerprints of a stack are, one a checkout and back end."""
+    return cache_directory() / "unchanged" / project / stack
 
 
 def tree(root: Path) -> Iterator[Path]:
@@ -93,12 +98,17 @@ def ambience(environment: Mapping[str, str]) -> list[str]:
     return [sys.version, sys.prefix, *variables, str(stat and (stat.st_size, stat.st_mtime_ns, stat.st_ino))]
 
 
+def is_known(session: Session, stack: str, inputs: Inputs | None) -> bool:
+    """Whether the last `up` deployed just this, and the state is the one that it left."""
+    if inputs is None or session.files is None or not inputs.record.is_file():
+        return False
+    path = session.files.path(session.project.name, stack)
+    return path.is_file() and inputs.record.read_text() == inputs.fingerprint(path)
+
+
 def nothing_to_do(session: Session, stack: str, inputs: Inputs | None) -> Update | None:
     """The update that Pulumi would report where nothing has changed; None where it has to be asked."""
-    if inputs is None or session.files is None or not inputs.record.is_file():
-        return None
-    path = session.files.path(session.project.name, stack)
-    if not path.is_file() or inputs.record.read_text() != inputs.fingerprint(path):
+    if not is_known(session, stack, inputs):
         return None
     state = session.state(stack)
     if state is None or state.operations:

@@ -1,4 +1,5 @@
-"""`python -m medianest`: serve until SIGTERM. `python -m medianest user …`: see user_command."""
+"""`python -m medianest`: serve until SIGTERM. `python -m medianest user …` and `… seed`: see user_command
+and seed_command."""
 
 import os
 import sys
@@ -8,6 +9,10 @@ if __name__ == "__main__":
         from medianest import user_command
 
         sys.exit(user_command.main(sys.argv[2:], os.environ))
+    if sys.argv[1:] == ["seed"]:
+        from medianest import seed_command
+
+        sys.exit(seed_command.main(os.environ))
     from medianest.server import main
 
     sys.exit(main(os.environ))

@@ -41,6 +41,12 @@ from components.settings.base import (
 from components.settings.base import (
     SettingsError as SettingsError,
 )
+from components.settings.environments import (
+    EnvironmentsSettings as EnvironmentsSettings,
+)
+from components.settings.lease import (
+    LeaseSettings as LeaseSettings,
+)
 from components.settings.operation import (
     BackupSettings as BackupSettings,
 )

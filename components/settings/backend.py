@@ -13,6 +13,7 @@ COMPONENT_KEYS = frozenset(
     {
         *("backend", "postgres", "redis", "gateway", "verification"),
         *("data", "backup", "deploy", "generations", "pin"),
+        *("environments", "lease"),
     }
 )
 # File names that the toolkit writes into /run/secrets itself.

@@ -10,6 +10,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from components.settings.backend import COMPONENT_KEYS, SERVICE_SECRETS, BackendSettings
 from components.settings.base import STACK_NAME, Settings, SettingsError
+from components.settings.environments import EnvironmentsSettings
+from components.settings.lease import LeaseSettings
 from components.settings.operation import (
     BackupSettings,
     DataSettings,
@@ -35,6 +37,8 @@ class StackSettings(Settings):
         {}, description="By secret, 1 unless given: raise one to rotate it (`./medianest secrets rotate`)."
     )
     pin: PinSettings | None = None
+    environments: EnvironmentsSettings = EnvironmentsSettings()
+    lease: LeaseSettings | None = None
     # No key of its own in a settings file: `load` works it out.
     idle: IdleSettings = Field(IdleSettings(), exclude=True)
 

@@ -280,7 +280,8 @@ def schedule(
 
         ./medianest backup schedule staging --install
     """
-    from ops.backup import schedule as scheduling
+    from ops import timer
+    from ops.backup.schedule import make_schedule
     from ops.project import load_settings
     from ops.session import open_session
 
@@ -293,8 +294,8 @@ def schedule(
             'Set one: medianest:backup: {schedule: "03:00"}',
             ExitCode.USAGE,
         )
-    made = scheduling.make_schedule(stack, session.project.root, moment, os.environ)
-    directory = scheduling.install(made, os.environ) if install else None
+    made = make_schedule(stack, session.project.root, moment, os.environ)
+    directory = timer.install(made, os.environ) if install else None
     output.document({"files": made.files, "cron": made.cron, "installed": str(directory or "") or None})
     if as_json:
         return
@@ -303,6 +304,4 @@ def schedule(
             f"[bold green]Stack {stack} is backed up daily at {moment}:[/] {made.name}.timer in {directory}"
         )
         return
-    for name, content in made.files.items():
-        print(f"# {name}\n{content}")
-    print(f"# crontab\n{made.cron}")
+    print(made.as_text())

@@ -132,6 +132,12 @@ class Server:
         command = ["pg_restore", "--exit-on-error", "--no-password", "--username", self.user]
         feed(self.api, self.container, [*command, "--dbname", STAGED], dump, size, "pg_restore")
 
+    def change_staged(self, script: bytes) -> None:
+        """Run an SQL script in the staged database: all of it, or nothing. Raises OperationError."""
+        options = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--no-password"]
+        command = ["psql", *options, "--output=/dev/null", "--username", self.user, "--dbname", STAGED]
+        feed(self.api, self.container, command, [script], len(script), "the script")
+
     def put_in_place(self) -> None:
         """Swap the database that serves with the staged one: both names change at once, or none."""
         self._swap(STAGED, FORMER)

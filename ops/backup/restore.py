@@ -185,19 +185,29 @@ def restore(target: Target, path: Path, keys: Keys, manifest: Manifest, meter: M
 
     Raises OperationError; what was there before is there then.
     """
-    note, began = Note.of(target.owner), time.monotonic()
+    began = time.monotonic()
+    downtime = replace_data(target, path, meter, lambda: stage(target, path, keys, manifest, meter))
+    return Restored(manifest, downtime, time.monotonic() - began)
+
+
+def replace_data(target: Target, source: Path, meter: Meter, put_beside: Callable[[], None]) -> float:
+    """Put other data in the place of what is there: all of it, or nothing. Returns the downtime.
+
+    `put_beside` lays it beside what is there; `source` is what a later run is told to do it again with.
+    """
+    note = Note.of(target.owner)
     undo(target, meter)
-    note.write(path, Phase.STAGING)
+    note.write(source, Phase.STAGING)
     try:
-        stage(target, path, keys, manifest, meter)
-        note.write(path, Phase.SWAPPING)
+        put_beside()
+        note.write(source, Phase.SWAPPING)
         downtime = swap(target, meter)
     except BaseException:
         undo(target, meter)
         raise
-    note.write(path, Phase.DONE)
+    note.write(source, Phase.DONE)
     forget(target)
-    return Restored(manifest, downtime, time.monotonic() - began)
+    return downtime
 
 
 def stage(target: Target, path: Path, keys: Keys, manifest: Manifest, meter: Meter) -> None:

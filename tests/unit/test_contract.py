@@ -35,6 +35,11 @@ def test_labels() -> None:
         labels.STACK,
         labels.COMPONENT,
         labels.RELEASE,
+        labels.EXPIRES,
+        labels.PORT,
+        labels.BASE,
+        labels.HOME,
+        labels.PULL_REQUEST,
         labels.SCHEMA,
         labels.SCHEMA_SERVES,
     }

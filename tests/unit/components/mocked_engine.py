@@ -17,6 +17,7 @@ from components.backend import Backend
 from components.gateway import Gateway
 from components.hardening.enforcement import enforce
 from components.images import Images
+from components.lease import lease_volume
 from components.networks import Networks
 from components.owner import StackOwner
 from components.postgres import Postgres
@@ -103,6 +104,8 @@ def declare(settings: StackSettings) -> None:
     """Declare a whole stack with the given settings."""
     owner = StackOwner("owner", "medianest", "staging").owner
     stack = Stack("medianest", "staging", ROOT, settings, owner)
+    if settings.lease:
+        lease_volume(stack, settings.lease)
     images, networks = Images(stack), Networks(stack)
     postgres = Postgres(stack, networks, images, None)
     redis = Redis(stack, networks, images, None)

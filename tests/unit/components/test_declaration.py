@@ -15,6 +15,7 @@ from components.settings import (
     BackendSettings,
     BuildSettings,
     GatewaySettings,
+    LeaseSettings,
     LimitSettings,
     PinnedImage,
     PinSettings,
@@ -177,6 +178,32 @@ def test_a_pinned_release_is_what_runs_and_nothing_newer_is_lost() -> None:
         item["uploads"] for name, item in pinned.of("Container").items() if name.startswith("backend-s")
     )
     assert "signing_key" not in json.dumps(uploads)
+
+
+def test_a_lease_is_one_empty_volume_that_says_until_when() -> None:
+    lease = LeaseSettings(
+        expires="2026-11-25T15:00:00Z", base="staging", home="me@here:/s", url="u", pull_request=17
+    )
+    with mocked() as leased:
+        declare(StackSettings(lease=lease, gateway=GatewaySettings(port=4001)))
+    labels = labels_of(leased.of("Volume")["lease"])
+    assert {
+        name: labels[f"medianest.{name}"] for name in ("component", "expires", "port", "pull-request")
+    } == {
+        "component": "lease",
+        "expires": "2026-11-25T15:00:00Z",
+        "port": "4001",
+        "pull-request": "17",
+    }
+    others = {**leased.of("Container"), **leased.of("Volume"), **leased.of("Network")}
+    del others["lease"]
+    assert not any("medianest.expires" in labels_of(inputs) for inputs in others.values())
+    mounted = [mount for item in containers(leased).values() for mount in item.get("mounts") or ()]
+    assert "lease" not in {mount["source"] for mount in mounted}
+
+
+def test_a_long_lived_stack_has_no_lease(engine: Engine) -> None:
+    assert "lease" not in engine.of("Volume")
 
 
 def test_shared_images_belong_to_no_stack(engine: Engine) -> None:

@@ -26,12 +26,13 @@ def run(*arguments: str) -> int:
 
 COMMANDS = [
     *("up", "down", "releases", "rollback", "restore", "verify", "status", "logs", "soak", "list"),
-    *("setup", "activate", "completion", "test", "backup", "state", "secrets"),
+    *("setup", "activate", "completion", "test", "backup", "state", "secrets", "env"),
 ]
 SUBCOMMANDS = [
     *(("backup", name) for name in ("make", "list", "verify", "key", "schedule")),
     *(("state", name) for name in ("list", "restore")),
     *(("secrets", name) for name in ("list", "rotate")),
+    *(("env", name) for name in ("up", "list", "extend", "down", "reap", "schedule")),
 ]
 ROOT = Path(__file__).parents[3]
 

@@ -12,9 +12,10 @@ from ops.backup.keys import passphrase, read_keys
 from ops.backup.manifest import Database, Manifest, Table, read_manifest
 from ops.backup.postgres import read_facts
 from ops.backup.restore import Note, Phase, judge
-from ops.backup.schedule import install, make_schedule, units_directory
+from ops.backup.schedule import make_schedule
 from ops.errors import ExitCode, OperationError
 from ops.state import SECRET_SIGNATURE
+from ops.timer import install, units_directory
 
 DATABASE = Database("d", "u", 170006, ["u"], {"public.users": Table(2, "77")})
 MANIFEST = Manifest("p", "staging", "0123", "abcd", "2026-11-24T03:00:00+00:00", DATABASE, ["notes"], [])

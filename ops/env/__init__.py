@@ -1,0 +1,1 @@
+"""Environments: stacks to throw away, each with a lease that expires."""
