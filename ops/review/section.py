@@ -1,0 +1,119 @@
+"""A stack's section of the comment: its plan, told in as much detail as there is room for.
+
+Detail goes from the least dangerous change first: long values, then what differs and why, then the
+change itself. The section says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ops.plan.model import StackPlan
+from ops.review.comment import Body, Section, section_key
+from ops.review.place import Place
+from ops.review.text import one_line
+
+Render = Callable[[StackPlan], str]
+LONGEST_VALUE = 300
+LONGEST_PROBLEM = 4_000
+SHORT_COMMIT = 8
+
+
+def section(plan: StackPlan, render: Render, place: Place, commit: str, body: Body, room: int) -> Section:
+    """The section of a plan in a comment, in at most `room` characters where that is possible."""
+    key = section_key(plan.project, plan.stack)
+    present = body.sections.get(key)
+    lines = []
+    if present and present.changes and not plan.changes and not plan.problem:
+        lines.append("No change any more.")
+    source = f"Commit {commit[:SHORT_COMMIT]}" if commit else "Outside of a commit"
+    lines.append(f"<sub>{source}{f', [run]({place.run_url})' if place.run_url else ''}</sub>")
+    foot = "\n\n".join(lines)
+    made = Section(key, "", place.order, int(plan.danger), len(plan.changes))
+    spare = room - len(made.marked) - len(foot) - 4
+    return replace(made, text=f"{fitted(plan, render, spare).strip()}\n\n{foot}")
+
+
+def fitted(plan: StackPlan, render: Render, room: int) -> str:
+    """The plan rendered in at most `room` characters; where not even its shortest form fits, that."""
+    text = render(plan)
+    if len(text) <= room:
+        return text
+    count = len(plan.changes)
+    cut = with_short_values(plan)
+    steps: list[Callable[[int], tuple[StackPlan, str]]] = [
+        lambda bare: (without_detail(cut, bare), _said(bare, count, "told without what differs and why")),
+        lambda left_out: (without(cut, left_out), _said(left_out, count, "left out")),
+    ]
+    for step in steps:
+        if (found := _least(step, count, render, room)) is not None:
+            return found
+    barest = replace(without(cut, count), drift=(), notes=())
+    return f"{render(replace(barest, problem=cut.problem))}\n\n{_said(count, count, 'left out')}"
+
+
+def with_short_values(plan: StackPlan) -> StackPlan:
+    """The plan with its values, reasons and texts cut to a readable length."""
+    changes = tuple(
+        replace(
+            change,
+            differences=tuple(
+                replace(
+                    difference,
+                    path=one_line(difference.path, LONGEST_VALUE),
+                    old=one_line(difference.old, LONGEST_VALUE),
+                    new=one_line(difference.new, LONGEST_VALUE),
+                )
+                for difference in change.differences
+            ),
+            reasons=tuple(one_line(reason, LONGEST_VALUE) for reason in change.reasons),
+        )
+        for change in plan.changes
+    )
+    return replace(
+        plan,
+        changes=changes,
+        drift=tuple(replace(drift, what=one_line(drift.what, LONGEST_VALUE)) for drift in plan.drift),
+        notes=tuple(one_line(note, LONGEST_VALUE) for note in plan.notes),
+        problem=plan.problem[-LONGEST_PROBLEM:],
+    )
+
+
+def without_detail(plan: StackPlan, bare: int) -> StackPlan:
+    """The plan with only effects told of its last, least dangerous changes."""
+    keep = len(plan.changes) - bare
+    rest = tuple(replace(change, differences=(), reasons=()) for change in plan.changes[keep:])
+    return replace(plan, changes=plan.changes[:keep] + rest)
+
+
+def without(plan: StackPlan, left_out: int) -> StackPlan:
+    """The plan without its last changes, and with no detail of the others."""
+    bare = without_detail(plan, len(plan.changes))
+    return replace(bare, changes=bare.changes[: len(plan.changes) - left_out])
+
+
+def _least(step: Callable[[int], tuple[StackPlan, str]], count: int, render: Render, room: int) -> str | None:
+    """The text of the smallest number from 0 to `count` that fits; None where none does."""
+
+    def text(number: int) -> str:
+        plan, said = step(number)
+        return f"{render(plan)}\n\n{said}"
+
+    if len(text(count)) > room:
+        return None
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if len(text(middle)) <= room:
+            high = middle
+        else:
+            low = middle + 1
+    return text(high)
+
+
+def _said(number: int, count: int, what: str) -> str:
+    if not number:
+        return "**Shortened:** long values are cut."
+    which = "all" if number == count else f"the {number} least dangerous of"
+    return f"**Shortened:** {which} {count} changes are {what}. The job summary has more."
