@@ -69,7 +69,7 @@ class GitLab:
         try:
             answer = self._client.create(f"{self._path(comment)}/award_emoji", {"name": LOCK})
         except AnswerError as error:
-            if error.status == 404 and "already been taken" in error.message:
+            if error.status == 404 and ("taken" in error.message or self.lock_held(comment)):
                 return None
             raise
         ours = str(answer.document["id"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ def post(
     number: int | None = None,
     on_danger: OnDanger = OnDanger.FAILURE,
     render: Render,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Posted:
     """Post plans where the environment tells, as Markdown made by `render`.
 
@@ -53,7 +55,7 @@ def post(
 
     missed = write_summary(plans, render, environment)
     place = find_place(host, environment, number, say)
-    client, review = _connect(place, say)
+    client, review = _connect(place, say, sleep)
     say(f"Posting to {review.name}, {client.host}, pull request {place.number}")
     request = review.pull_request()
 
@@ -111,18 +113,20 @@ def write_summary(
     return ()
 
 
-def _connect(place: Place, say: Say) -> tuple[Client, ReviewHost]:
+def _connect(place: Place, say: Say, sleep: Callable[[float], None]) -> tuple[Client, ReviewHost]:
     from ops.review.client import Client, Credential
 
     if place.host is Host.GITHUB:
         from ops.review.github import API_VERSION, GitHub
 
         credential = Credential("Authorization", "Bearer ", place.token)
-        client = Client(place.address, credential, say, headers={"X-GitHub-Api-Version": API_VERSION})
+        client = Client(
+            place.address, credential, say, headers={"X-GitHub-Api-Version": API_VERSION}, sleep=sleep
+        )
         return client, GitHub(client, place)
     from ops.review.gitlab import GitLab
 
-    client = Client(place.address, Credential("PRIVATE-TOKEN", "", place.token), say)
+    client = Client(place.address, Credential("PRIVATE-TOKEN", "", place.token), say, sleep=sleep)
     return client, GitLab(client, place)
 
 
