@@ -13,6 +13,7 @@ from ops.down import down
 from ops.errors import ExitCode, OperationError
 from ops.list_stacks import list_stacks
 from ops.logs import logs
+from ops.plan.command import PreviewCommand, preview
 from ops.releases.command import releases
 from ops.rollback import rollback
 from ops.run_tests import run_tests
@@ -58,6 +59,7 @@ for name, command, panel in (
     ("test", run_tests, "This project"),
 ):
     app.command(name, rich_help_panel=panel)(command)
+app.command("preview", cls=PreviewCommand, rich_help_panel="Stacks")(preview)
 app.add_typer(secrets, name="secrets", rich_help_panel="Stacks")
 app.add_typer(backup, name="backup", rich_help_panel="Stacks")
 app.add_typer(state, name="state", rich_help_panel="Stacks")
