@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 from ops.errors import ExitCode, OperationError
 from ops.options import JsonOption
 from ops.output import FILE_WIDTH, Output
+from ops.review.choices import Host, OnDanger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,12 +58,22 @@ def preview(
     fast: Annotated[
         bool, typer.Option("--fast/--no-fast", help="Do not ask Pulumi where nothing can have changed.")
     ] = True,
+    post: Annotated[
+        Host | None, typer.Option(help="Also post it into the pull request: docs/pull-requests.md")
+    ] = None,
+    pull_request: Annotated[
+        int | None,
+        typer.Option("--pr", metavar="N", min=1, help="The pull request. Default: that of the CI run."),
+    ] = None,
+    on_danger: Annotated[
+        OnDanger, typer.Option(help="With --post: what the check says of a dangerous change.")
+    ] = OnDanger.FAILURE,
     as_json: JsonOption = False,
 ) -> None:
     """Show what an update would do: each change, why it comes, and who notices.
 
     Takes no lock and changes nothing. Exit codes: 0 no change, 2 changes, 3 changes that interrupt
-    or delete data, 1 a stack could not be previewed.
+    or delete data, 1 a stack could not be previewed, 5 all were previewed and could not be posted.
 
     Examples:
 
@@ -72,12 +84,18 @@ def preview(
         ./medianest preview staging --format markdown --out preview.md
 
         ./medianest preview staging --json
+
+        ./medianest preview --post github --pr 7
     """
     from ops.plan.document import FAILED, exit_code
     from ops.plan.make import make_plan
+    from ops.review.posting import Posting
     from ops.session import open_session
 
     output = Output(as_json)
+    posting = Posting(post, pull_request, on_danger, os.environ, output) if post else None
+    if posting:
+        posting.check()
     form = Format.JSON if as_json else form
     try:
         session = open_session()
@@ -94,6 +112,9 @@ def preview(
         for plan in plans:
             if plan.problem:
                 output.progress(f"error: {plan.stack}: {plan.problem}")
+    not_posted = posting.send(plans) if posting else 0
+    if not_posted and code != FAILED:
+        code = not_posted
     if code:
         raise typer.Exit(code)
 

@@ -71,7 +71,7 @@ def text(value: str) -> str:
     escaped = SPECIAL.sub(r"\\\1", shorten(clean(value)))
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # A mention, or a link made of an address, begins behind one of these.
-    return re.sub(r"(@|//|www\.)", rf"\1{ZERO_WIDTH}", escaped)
+    return re.sub(r"(@|//|www)", rf"\1{ZERO_WIDTH}", escaped)
 
 
 def code(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ NAME = "medianest-preview"
 MARKER = f"<!-- {NAME} -->"
 _BEGIN = re.compile(rf"<!-- {NAME} begin key=(\S+) order=(\d+) danger=(\d+) changes=(\d+) -->")
 _END = re.compile(rf"<!-- {NAME} end key=\S+ -->")
+LONGEST_KEY_PART = 100
 SHORTENED = "Shortened, to make room for the other stacks of this comment."
 
 
@@ -22,7 +24,7 @@ class Section:
 
     key: str
     text: str
-    """A heading and a summary, each in a paragraph; then the details."""
+    """A heading that sums it up, then the details."""
     order: int = 0
     danger: int = 0
     changes: int = 0
@@ -38,14 +40,21 @@ class Section:
     @property
     def shortened(self) -> Section:
         """The same without its details."""
-        head = [part for part in inert(self.text).strip().split("\n\n") if part.strip()][:2]
-        short = "\n\n".join([*head, SHORTENED])
+        heading = inert(self.text).strip().split("\n\n")[0]
+        short = f"{heading}\n\n{SHORTENED}"
         return replace(self, text=short) if len(short) < len(self.text) else self
 
 
 def section_key(project: str, stack: str) -> str:
     """The name of a section, which can neither end an HTML comment nor be mistaken for another."""
-    return "/".join(quote(part, safe="").replace("-", "%2D").replace(".", "%2E") for part in (project, stack))
+    return "/".join(_key_part(part) for part in (project, stack))
+
+
+def _key_part(part: str) -> str:
+    quoted = quote(part, safe="").replace("-", "%2D").replace(".", "%2E")
+    if len(quoted) <= LONGEST_KEY_PART:
+        return quoted
+    return f"{quoted[:LONGEST_KEY_PART]}_{hashlib.sha256(part.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True)

@@ -6,23 +6,16 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from ops.review.choices import Host
 from ops.review.errors import PostError
 
 PUBLIC_GITHUB = "https://api.github.com"
 PUBLIC_GITLAB = "https://gitlab.com/api/v4"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class Host(Enum):
-    """The hosts that can be posted to."""
-
-    GITHUB = "github"
-    GITLAB = "gitlab"
 
 
 @dataclass(frozen=True)

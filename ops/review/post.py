@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.plan.model import StackPlan
+from ops.review.choices import Host, OnDanger
 from ops.review.errors import AnswerError, PostError, UnknownOutcomeError
-from ops.review.place import Host, Place, find_place
-from ops.review.verdict import OnDanger, check_of
+from ops.review.place import Place, find_place
+from ops.review.verdict import check_of
 
 if TYPE_CHECKING:
     from ops.review.client import Client

@@ -1,7 +1,7 @@
 """A stack's section of the comment: its plan, told in as much detail as there is room for.
 
-Detail goes from the least dangerous change first: long values, then what differs and why, then the
-change itself. The section says so.
+Detail goes from the least dangerous change first: what differs and why, then the change itself. The
+section says so.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import replace
 from ops.plan.model import StackPlan
 from ops.review.comment import Body, Section, section_key
 from ops.review.place import Place
-from ops.review.text import one_line
 
 Render = Callable[[StackPlan], str]
-LONGEST_VALUE = 300
+Step = Callable[[int], tuple[StackPlan, str]]
 LONGEST_PROBLEM = 4_000
+CUT_PROBLEM = "**Shortened:** only the end is told. The job has all of it."
 SHORT_COMMIT = 8
 
 
@@ -40,44 +40,17 @@ def fitted(plan: StackPlan, render: Render, room: int) -> str:
     text = render(plan)
     if len(text) <= room:
         return text
+    if plan.problem:
+        return f"{render(replace(plan, problem=plan.problem[-LONGEST_PROBLEM:]))}\n\n{CUT_PROBLEM}"
     count = len(plan.changes)
-    cut = with_short_values(plan)
-    steps: list[Callable[[int], tuple[StackPlan, str]]] = [
-        lambda bare: (without_detail(cut, bare), _said(bare, count, "told without what differs and why")),
-        lambda left_out: (without(cut, left_out), _said(left_out, count, "left out")),
-    ]
+    steps: tuple[Step, ...] = (
+        lambda bare: (without_detail(plan, bare), _said(bare, count, "told without what differs and why")),
+        lambda left_out: (without(plan, left_out), _said(left_out, count, "left out")),
+    )
     for step in steps:
         if (found := _least(step, count, render, room)) is not None:
             return found
-    barest = replace(without(cut, count), drift=(), notes=())
-    return f"{render(replace(barest, problem=cut.problem))}\n\n{_said(count, count, 'left out')}"
-
-
-def with_short_values(plan: StackPlan) -> StackPlan:
-    """The plan with its values, reasons and texts cut to a readable length."""
-    changes = tuple(
-        replace(
-            change,
-            differences=tuple(
-                replace(
-                    difference,
-                    path=one_line(difference.path, LONGEST_VALUE),
-                    old=one_line(difference.old, LONGEST_VALUE),
-                    new=one_line(difference.new, LONGEST_VALUE),
-                )
-                for difference in change.differences
-            ),
-            reasons=tuple(one_line(reason, LONGEST_VALUE) for reason in change.reasons),
-        )
-        for change in plan.changes
-    )
-    return replace(
-        plan,
-        changes=changes,
-        drift=tuple(replace(drift, what=one_line(drift.what, LONGEST_VALUE)) for drift in plan.drift),
-        notes=tuple(one_line(note, LONGEST_VALUE) for note in plan.notes),
-        problem=plan.problem[-LONGEST_PROBLEM:],
-    )
+    return f"{text.splitlines()[0]}\n\n{_said(count, count, 'left out, with notes and drift')}"
 
 
 def without_detail(plan: StackPlan, bare: int) -> StackPlan:
@@ -93,8 +66,8 @@ def without(plan: StackPlan, left_out: int) -> StackPlan:
     return replace(bare, changes=bare.changes[: len(plan.changes) - left_out])
 
 
-def _least(step: Callable[[int], tuple[StackPlan, str]], count: int, render: Render, room: int) -> str | None:
-    """The text of the smallest number from 0 to `count` that fits; None where none does."""
+def _least(step: Step, count: int, render: Render, room: int) -> str | None:
+    """The text of the smallest number from 1 to `count` that fits; None where none does."""
 
     def text(number: int) -> str:
         plan, said = step(number)
@@ -102,7 +75,7 @@ def _least(step: Callable[[int], tuple[StackPlan, str]], count: int, render: Ren
 
     if len(text(count)) > room:
         return None
-    low, high = 0, count
+    low, high = 1, count
     while low < high:
         middle = (low + high) // 2
         if len(text(middle)) <= room:
@@ -113,7 +86,5 @@ def _least(step: Callable[[int], tuple[StackPlan, str]], count: int, render: Ren
 
 
 def _said(number: int, count: int, what: str) -> str:
-    if not number:
-        return "**Shortened:** long values are cut."
     which = "all" if number == count else f"the {number} least dangerous of"
     return f"**Shortened:** {which} {count} changes are {what}. The job summary has more."

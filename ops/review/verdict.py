@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 from ops.plan.model import Danger, StackPlan
+from ops.review.choices import OnDanger
 from ops.review.host import Check, Conclusion
 from ops.review.text import one_line
 
 LONGEST_TITLE = 140
-
-
-class OnDanger(Enum):
-    """What the check says of a change that interrupts or deletes data."""
-
-    FAILURE = "failure"
-    NEUTRAL = "neutral"
 
 
 def check_of(plan: StackPlan, on_danger: OnDanger, url: str) -> Check:

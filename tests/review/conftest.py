@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from ops.plan.markdown import render
 from ops.plan.model import StackPlan
-from ops.review.place import Host
+from ops.review.choices import Host
 from ops.review.post import Posted, post
 from tests.review import github_api, gitlab_api, prism, stand_in
 from tests.review.github_api import GitHubApi
 from tests.review.gitlab_api import GitLabApi
-from tests.review.plans import render
 from tests.review.prism import Prism
 from tests.review.stand_in import Document, StandIn
 

@@ -24,14 +24,3 @@ def change(name: str, effect: Effect = NOTHING, size: int = 10) -> Change:
 
 def plan(stack: str = "staging", *changes: Change, problem: str = "") -> StackPlan:
     return StackPlan("site", stack, changes, unchanged=20, problem=problem)
-
-
-def render(plan: StackPlan) -> str:
-    """As `ops.plan.markdown` does, in short."""
-    if plan.problem:
-        return f"### {plan.project} / {plan.stack}\n\npreview failed: {plan.problem}"
-    lines = [f"### {plan.project} / {plan.stack}\n\n{len(plan.changes)} changes\n"]
-    for change in plan.changes:
-        values = " ".join(f"{one.path}: {one.old} → {one.new}" for one in change.differences)
-        lines.append(f"- {change.name} {values} {' '.join(change.reasons)} {change.effect.deletes_data}")
-    return "\n".join(lines)

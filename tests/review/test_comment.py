@@ -16,14 +16,15 @@ def test_it_is_made_once_and_edited_in_place(side: Side) -> None:
     side.post(plan("staging", change("backend"), change("gateway", INTERRUPTS)))
     [comment] = side.comments
     assert comment["body"].startswith(MARKER)
-    assert "2 changes" in comment["body"]
+    assert "2 to update" in comment["body"]
     side.post(plan("staging"))
     [comment] = side.comments
     assert "No change any more." in comment["body"]
     assert "gateway" not in comment["body"]
     side.post(plan("staging", problem="the settings cannot be used"))
     [comment] = side.comments
-    assert "preview failed: the settings cannot be used" in comment["body"]
+    assert ": **preview failed**" in comment["body"] or ": preview failed" in comment["body"]
+    assert "> the settings cannot be used" in comment["body"]
     assert not side.locks()
 
 
@@ -99,7 +100,7 @@ def test_a_comment_deleted_between_read_and_edit_is_made_anew(side: Side) -> Non
     side.server.faults.append(Fault(verb, "", before=side.comments.clear))
     side.post(plan("staging"))
     [comment] = side.ours()
-    assert "0 changes" in comment["body"]
+    assert "no change" in comment["body"]
 
 
 def test_what_a_person_wrote_stays_and_what_is_ours_is_put_back(side: Side) -> None:
@@ -156,13 +157,30 @@ def test_gitlab_gets_a_commit_status(gitlab: GitLabSide) -> None:
 
 
 def test_200_kilobytes_fit_and_say_what_was_left_out(github: GitHubSide) -> None:
-    small = [change(f"part-{number}", size=2_000) for number in range(50)]
+    small = [change(f"part-{number}", size=2_000) for number in range(200)]
     github.post(plan("staging", change("postgres", DELETES, size=200_000), *small))
     [comment] = github.comments
     assert len(comment["body"]) <= 65_536
-    assert "long values are cut" in comment["body"]
-    assert "the volume of Postgres" in comment["body"]
-    assert "part-49" in comment["body"]
+    assert "least dangerous of 201 changes are told without what differs and why" in comment["body"]
+    rows = [line for line in comment["body"].splitlines() if line.startswith("| `")]
+    assert len(rows) == 201
+    assert "the volume of Postgres" in rows[0]
+    assert "ooo" in rows[0]
+    assert "ooo" not in rows[200]
+
+
+def test_what_cannot_be_told_even_without_detail_is_counted(github: GitHubSide) -> None:
+    github.post(plan("staging", *(change(f"part-{number}-{'x' * 150}") for number in range(2_000))))
+    [comment] = github.comments
+    assert len(comment["body"]) <= 65_536
+    assert "least dangerous of 2000 changes are left out" in comment["body"]
+
+
+def test_a_long_problem_is_told_from_its_end(side: Side) -> None:
+    side.post(plan("staging", problem="\n".join(f"line {number}" for number in range(200_000))))
+    [comment] = side.comments
+    assert "only the end is told" in comment["body"]
+    assert "line 199999" in comment["body"]
 
 
 def test_many_stacks_share_the_comment(github: GitHubSide) -> None:

@@ -8,15 +8,16 @@ from dataclasses import replace
 import pytest
 
 from ops.errors import ExitCode
+from ops.plan.markdown import render
 from ops.plan.model import StackPlan
+from ops.review.choices import Host
 from ops.review.client import Client, Credential
 from ops.review.errors import PostError, UnknownOutcomeError
-from ops.review.place import Host
 from ops.review.post import post
 from tests.review import github_api, gitlab_api
 from tests.review.conftest import GitHubSide, GitLabSide, Side, shortly
 from tests.review.github_api import FORBIDDEN
-from tests.review.plans import change, plan, render
+from tests.review.plans import change, plan
 from tests.review.stand_in import Fault, Reply
 
 MAKE = "/(comments|notes)$"
@@ -40,7 +41,7 @@ def test_what_passes_is_waited_for(side: Side, method: str, reply: Reply) -> Non
     side.post(plan("staging", change("backend")))
     assert not any(fault.times for fault in side.server.faults)
     [comment] = side.ours()
-    assert "1 changes" in comment["body"]
+    assert "1 to update" in comment["body"]
     assert not side.locks()
 
 
@@ -78,7 +79,7 @@ def test_a_cut_connection_is_tried_again(side: Side, method: str, carried_out: b
     side.post(plan("staging", change("backend")))
     assert not any(fault.times for fault in side.server.faults)
     [comment] = side.ours()
-    assert "1 changes" in comment["body"]
+    assert "1 to update" in comment["body"]
 
 
 def test_a_host_that_is_slow_is_given_up_in_time(github: GitHubSide) -> None:
