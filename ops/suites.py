@@ -25,6 +25,7 @@ def suites() -> list[Suite]:
         Suite("format", (python, "-m", "ruff", "format", "--check", ".")),
         Suite("types", (python, "-m", "mypy", "__main__.py", "components", "ops", "benchmarks", "tests")),
         Suite("unit", (python, "-m", "pytest", "tests/unit")),
+        Suite("review", (python, "-m", "pytest", "tests/review")),
         Suite("images", (python, "-m", "pytest", "tests/images")),
         Suite("app", (python, "-m", "tests.harness.app_suite")),
         Suite("setup", (python, "-m", "pytest", "tests/setup", "-m", "not slow")),

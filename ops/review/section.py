@@ -16,7 +16,7 @@ from ops.review.place import Place
 Render = Callable[[StackPlan], str]
 Step = Callable[[int], tuple[StackPlan, str]]
 LONGEST_PROBLEM = 4_000
-CUT_PROBLEM = "**Shortened:** only the end is told. The job has all of it."
+CUT_PROBLEM = "**Shortened:** only the end is told. The output of the run has the rest."
 SHORT_COMMIT = 8
 
 
@@ -87,4 +87,4 @@ def _least(step: Step, count: int, render: Render, room: int) -> str | None:
 
 def _said(number: int, count: int, what: str) -> str:
     which = "all" if number == count else f"the {number} least dangerous of"
-    return f"**Shortened:** {which} {count} changes are {what}. The job summary has more."
+    return f"**Shortened:** {which} {count} changes are {what}. The output of the run has the rest."

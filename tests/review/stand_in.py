@@ -93,8 +93,7 @@ class StandIn:
 @contextmanager
 def serving(api: Api, prism: Prism) -> Iterator[StandIn]:
     """The host on a free port of loopback. Fails the test for a request that its description refuses."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler())
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _handler())
     stand_in = StandIn(f"http://127.0.0.1:{server.server_address[1]}", api, prism)
     server.stand_in = stand_in  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -106,6 +105,13 @@ def serving(api: Api, prism: Prism) -> Iterator[StandIn]:
         server.server_close()
         thread.join()
     assert not stand_in.violations, "\n".join(stand_in.violations)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: a client that has given up is what some tests are about."""
 
 
 def _handler() -> type[BaseHTTPRequestHandler]:
