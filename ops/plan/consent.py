@@ -56,7 +56,9 @@ def require(
     if dangerous and consent is Consent.ASKED:
         ask(stack, dangerous, output)
     elif dangerous:
-        output.progress("\n".join([f"This update of stack {stack} {what(dangerous)}:", *described(dangerous)]))
+        output.progress(
+            "\n".join([f"This update of stack {stack} {what(dangerous)}:", *described(dangerous)])
+        )
     return found
 
 
@@ -101,7 +103,10 @@ def ask(stack: str, dangerous: Sequence[Change], output: Output) -> None:
     if output.as_json or not sys.stdin.isatty():
         raise OperationError(
             "\n".join(
-                [f"this update of stack {stack} {what(dangerous)}, and nobody is there to ask:", *described(dangerous)]
+                [
+                    f"this update of stack {stack} {what(dangerous)}, and nobody is there to ask:",
+                    *described(dangerous),
+                ]
             ),
             f"Nothing was touched. See all of it: ./medianest preview {stack}\n"
             "If it may be, run it again with --allow-interruption.",

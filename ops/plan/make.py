@@ -119,13 +119,18 @@ def planned(
     last = last_update(session, stack) if state else None
     before = settings_before(last)
     background, said = background_of(session, settings, before, last, state, wish)
+    changed = changes(seen.preview, background)
     return StackPlan(
         session.project.name,
         stack,
-        changes=changes(seen.preview, background),
+        changes=changed,
         unchanged=len(seen.preview.kept),
         drift=drift_of(seen.refreshed.found, seen.quick),
-        notes=(*refusals(seen.preview.operations), *notes(stack, settings, state, before), *said),
+        notes=(
+            *refusals(seen.preview.operations),
+            *notes(stack, settings, state, before),
+            *(said if changed else ()),
+        ),
     )
 
 
