@@ -12,4 +12,11 @@ StackArgument = Annotated[str, typer.Argument(metavar="STACK", help="The stack."
 OptionalStackArgument = Annotated[str, typer.Argument(metavar="[STACK]", help="The stack.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+AllowInterruptionOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-interruption",
+        help="Do not ask before an update that interrupts or deletes data. --yes alone does not.",
+    ),
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", is_eager=True)]

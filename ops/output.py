@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,16 @@ class Output:
     def progress(self, text: str) -> None:
         """One line of progress."""
         print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """Say what is under way until the block ends: with a spinner where somebody looks on."""
+        if not sys.stderr.isatty():
+            self.progress(text)
+            yield
+            return
+        with self.console().status(text):
+            yield
 
     def document(self, document: Mapping[str, Any]) -> None:
         """The result for machines. Says nothing unless JSON was asked for."""

@@ -52,6 +52,10 @@ def preview(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write it there, not to stdout.")
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help="Keep the plan, for `up --plan FILE`."),
+    ] = None,
     refresh: Annotated[
         bool, typer.Option("--refresh/--no-refresh", help="Look for drift that only the engine knows.")
     ] = True,
@@ -83,12 +87,11 @@ def preview(
 
         ./medianest preview staging --format markdown --out preview.md
 
-        ./medianest preview staging --json
+        ./medianest preview staging --save staging.plan
 
         ./medianest preview --post github --pr 7
     """
     from ops.plan.document import FAILED, exit_code
-    from ops.plan.make import make_plan
     from ops.review.posting import Posting
     from ops.session import open_session
 
@@ -99,10 +102,13 @@ def preview(
     form = Format.JSON if as_json else form
     try:
         session = open_session()
+        names = chosen(session, stacks or ())
+        if save and len(names) != 1:
+            raise OperationError("--save keeps the plan of one stack", "Name it: ./medianest preview STACK")
         plans = []
-        for stack in chosen(session, stacks or ()):
-            output.progress(f"Previewing stack {stack}")
-            plans.append(make_plan(session, stack, base, refresh=refresh, fast=fast))
+        for stack in names:
+            with output.working(f"Previewing stack {stack}"):
+                plans.append(planned(session, stack, base, refresh, fast, save, output))
         deliver(plans, form, out, output)
     except OperationError as error:
         # Of this command 2 and 3 mean something else.
@@ -117,6 +123,28 @@ def preview(
         code = not_posted
     if code:
         raise typer.Exit(code)
+
+
+def planned(
+    session: Session, stack: str, base: str, refresh: bool, fast: bool, save: Path | None, output: Output
+) -> StackPlan:
+    """The plan of one stack, kept where that is wanted. Raises OperationError where it cannot be kept."""
+    if save is None:
+        from ops.plan.make import make_plan
+
+        return make_plan(session, stack, base, refresh=refresh, fast=fast)
+    from ops.plan.saved import save_plan
+
+    plan, saved = save_plan(session, stack, save, base, refresh=refresh)
+    if saved:
+        saved.write()
+        output.progress(f"The plan is kept: carry it out with ./medianest up {stack} --plan {save}")
+    elif not plan.problem:
+        raise OperationError(
+            f"stack {stack} is new: a plan to make everything cannot be kept",
+            f"Deploy it first: ./medianest up {stack}",
+        )
+    return plan
 
 
 def chosen(session: Session, stacks: Sequence[str]) -> list[str]:

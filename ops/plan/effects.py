@@ -17,7 +17,7 @@ MEETS = {
     "redis": "requests that need the cache",
 }
 # What a replacement took as a rule: docs/previews.md, "How long an interruption is".
-USUAL_SECONDS = {"gateway": 3.0, "postgres": 6.0, "redis": 4.0}
+USUAL_SECONDS = {"gateway": 2.0, "postgres": 4.0, "redis": 3.0}
 # The provider's own: what it waits where a container says nothing of it.
 WAIT_SECONDS = 60
 FOR_GOOD = "until something else takes its place: it is removed"

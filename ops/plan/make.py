@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ops.state import StackState
 
 NEW = "The stack is new: everything is made, and nothing runs yet."
-UNREADABLE = "The deployed secrets cannot be read: what the preview says of values is left out."
 
 
 @dataclass(frozen=True)
@@ -62,15 +61,20 @@ def make_plan(
 def plan_of(session: Session, stack: str, wish: Wish) -> StackPlan:
     """The same, as wished. Nothing of it holds a secret."""
     empty = StackPlan(session.project.name, stack)
-    mask = Mask()
     try:
         settings, state = known(session, stack, wish)
         if wish.fast and (unchanged := quickly(session, stack, settings, wish)):
             return unchanged
-        mask = mask_for(session, stack, wish, state)
-        return mask.plan(planned(session, stack, settings, state, wish))
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            knowing = pool.submit(mask_for, session, stack, wish, state)
+            try:
+                plan = planned(session, stack, settings, state, wish)
+            except OperationError as error:
+                plan = replace(empty, problem=problem_of(error))
+            # Without knowing what is secret nothing is shown.
+            return knowing.result().plan(plan)
     except OperationError as error:
-        return mask.plan(replace(empty, problem=problem_of(error)))
+        return Mask().plan(replace(empty, problem=problem_of(error)))
 
 
 def known(session: Session, stack: str, wish: Wish) -> tuple[StackSettings, StackState | None]:
@@ -115,13 +119,18 @@ def planned(
     last = last_update(session, stack) if state else None
     before = settings_before(last)
     background, said = background_of(session, settings, before, last, state, wish)
+    changed = changes(seen.preview, background)
     return StackPlan(
         session.project.name,
         stack,
-        changes=changes(seen.preview, background),
+        changes=changed,
         unchanged=len(seen.preview.kept),
         drift=drift_of(seen.refreshed.found, seen.quick),
-        notes=(*refusals(seen.preview.operations), *notes(stack, settings, state, before), *said),
+        notes=(
+            *refusals(seen.preview.operations),
+            *notes(stack, settings, state, before),
+            *(said if changed else ()),
+        ),
     )
 
 
@@ -132,22 +141,34 @@ def look(session: Session, stack: str, state: StackState | None, wish: Wish) -> 
         with elsewhere(session) as apart:
             preview(apart, stack, seen.preview, wish, create=True)
         return seen
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    seen.quick = quick_look(session, stack, state)
+    if wish.save and seen.quick:
+        # What is to be carried out as it is mends what is gone or stopped, as `up` does.
+        preview(session, stack, seen.preview, wish, refresh=True)
+        seen.refreshed = seen.preview
+        return seen
+    with ThreadPoolExecutor(max_workers=1) as pool:
         refreshing: Future[None] | None = None
         if wish.refresh:
             again = replace(wish, save=None)
             refreshing = pool.submit(preview, session, stack, seen.refreshed, again, refresh=True)
         preview(session, stack, seen.preview, wish)
-        seen.quick = quick_look(session, stack, state)
         if refreshing:
             refreshing.result()
     return seen
 
 
 def preview(
-    session: Session, stack: str, into: Preview, wish: Wish, *, refresh: bool = False, create: bool = False
+    session: Session,
+    stack: str,
+    into: Preview,
+    wish: Wish,
+    *,
+    refresh: bool = False,
+    create: bool = False,
+    command: str = "preview",
 ) -> None:
-    """One preview by Pulumi. Raises OperationError: what failed and why."""
+    """One preview by Pulumi, for what `command` is about to do. Raises OperationError: what failed, why."""
     from ops.events import Update
     from ops.failure_report import explain_failure
     from ops.pulumi import Pulumi
@@ -163,7 +184,7 @@ def preview(
             pulumi.create_stack()
         outcome = pulumi.preview(take, refresh=refresh, save=wish.save)
     if outcome.exit_code or update.result != "succeeded":
-        raise explain_failure(session.project.root, stack, "preview", outcome, update, {})
+        raise explain_failure(session.project.root, stack, command, outcome, update, {})
 
 
 @contextmanager

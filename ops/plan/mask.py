@@ -70,7 +70,10 @@ def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
         # A file's lines may be shown apart.
-        yield from value.split()
+        yield from value.splitlines()
+    elif isinstance(value, dict) and {"file", "content"} <= value.keys():
+        # A file that is uploaded: where it lies is no secret.
+        yield from _texts(value["content"])
     elif isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
             yield from _texts(part)
