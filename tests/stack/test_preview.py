@@ -1,4 +1,4 @@
-"""Previews of a deployed stack: what they say of each kind of change, and that they touch and leak nothing."""
+"""Previews of a deployed stack: what they say of each kind of change, and that they touch nothing."""
 
 from __future__ import annotations
 
