@@ -18,6 +18,7 @@ from ops.list_stacks import list_stacks
 from ops.logs import logs
 from ops.options import DebugOption, QuietOption, VerboseOption
 from ops.output import Verbosity, verbosity
+from ops.plan.command import PreviewCommand, preview
 from ops.releases.command import releases
 from ops.rollback import rollback
 from ops.run_tests import run_tests
@@ -76,6 +77,7 @@ for name, command, panel in (
 ):
     app.command(name, rich_help_panel=panel)(command)
 app.add_typer(env, name="env", rich_help_panel="Stacks")
+app.command("preview", cls=PreviewCommand, rich_help_panel="Stacks")(preview)
 app.add_typer(secrets, name="secrets", rich_help_panel="Stacks")
 app.add_typer(backup, name="backup", rich_help_panel="Stacks")
 app.add_typer(state, name="state", rich_help_panel="Stacks")

@@ -13,6 +13,8 @@ from ops.output import Output
 if TYPE_CHECKING:
     from components.settings import StackSettings
     from ops.events import Update
+    from ops.plan.consent import Consent
+    from ops.plan.saved import SavedPlan
     from ops.probe import ProbeFigures
     from ops.session import Session
     from ops.settings_change import SettingsChange
@@ -51,12 +53,17 @@ def carry_out(
     probe: bool,
     watch: bool,
     decide: Decide | None,
+    consent: Consent,
+    plan: SavedPlan | None = None,
 ) -> tuple[Update, dict[str, Any]]:
     """Preflight, update, verification, and a watch over a new release that has taken over from another.
 
-    The settings are as they were when the update fails. Returns the update, and the report on it.
+    The settings are as they were when the update fails. With `plan` it is that plan that is carried out,
+    or nothing. Returns the update, and the report on it.
     """
     from ops import pin, unchanged
+    from ops.plan import interruptible
+    from ops.plan.consent import require
     from ops.releases import records
     from ops.releases.prune import prune_after_update
     from ops.restart_loops import refuse_loops
@@ -67,6 +74,11 @@ def carry_out(
     with phases.measure("preflight"):
         change = decide(session, stack, output) if decide else None
         settings = prepare(session, stack, output, change)
+        if plan:
+            plan.require_same_world(session, settings)
+    with phases.measure("consent"):
+        text = change.after if change else None
+        can_interrupt = require(session, stack, settings, text, consent, output)
     began = time.time()
     with (
         phases.measure("update"),
@@ -76,12 +88,13 @@ def carry_out(
         # Before the update: what changes while it runs must not count as deployed.
         inputs = unchanged.gather(session, stack, settings)
         update, probed, former = None, None, None
-        if fast:
+        if fast and plan is None:
             update = unchanged.nothing_to_do(session, stack, inputs)
         if update is None:
             former = session.state(stack)
             with probing(former if probe else None, settings, output) as probed:
-                update = deploy(session, stack, output, change.title if change else "")
+                update = deploy(session, stack, output, change.title if change else "", plan=plan)
+            interruptible.remember(session, stack, can_interrupt)
     switched = time.time()
     if settings.pin:
         pin.follow(session, stack, settings.pin)
@@ -135,6 +148,7 @@ def go_back_from(
     stack: str, release: str, problem: str, output: Output, phases: Phases, report: dict[str, Any]
 ) -> None:
     """Roll back from a release that has turned out to be bad. Raises OperationError in any case."""
+    from ops.plan.consent import Consent
     from ops.rollback import go_back
 
     said = f"release {release} is worse than the one before: {problem}"
@@ -150,6 +164,7 @@ def go_back_from(
                 probe=True,
                 watch=False,
                 decide=lambda session, stack, output: go_back(session, stack, None, output),
+                consent=Consent.NOT_NEEDED,
             )
     except OperationError as error:
         raise OperationError(
@@ -197,10 +212,13 @@ def deploy(
     output: Output,
     title: str = "",
     *,
+    plan: SavedPlan | None = None,
     refresh: bool = False,
     options: Sequence[str] = (),
 ) -> Update:
-    """Run `pulumi up`, with more `options` of its own; `title` says in Pulumi's history what for.
+    """Run `pulumi up`, of the plan where there is one, with more `options` of its own.
+
+    `title` says in Pulumi's history what for.
 
     Pulumi looks at the engine first where told to `refresh`, or where something is stopped or gone.
     Raises OperationError: what failed and why, or that it was interrupted.
@@ -225,7 +243,10 @@ def deploy(
     refresh = refresh or bool(found)
     if refresh and state is not None:
         hold_names(api, state.resources)
-    with Pulumi(session.project, stack, session.environment) as pulumi:
+    with (
+        Pulumi(session.project, stack, session.environment) as pulumi,
+        planned(plan) as plan_options,
+    ):
         if session.files is None or stack not in session.files.stacks(session.project.name):
             pulumi.create_stack()
         with (
@@ -238,7 +259,7 @@ def deploy(
                 progress.interrupted,
                 refresh=refresh,
                 message=update_message(session.project.root, session.environment, title),
-                options=options,
+                options=[*plan_options, *options],
             )
             failed = outcome.exit_code or progress.update.result != "succeeded"
             if failed and not outcome.interrupted:
@@ -256,6 +277,18 @@ def deploy(
         quick.wait_until_healthy(api, [name for listed in names for name in listed])
     api.close()
     return progress.update
+
+
+@contextmanager
+def planned(plan: SavedPlan | None) -> Iterator[Sequence[str]]:
+    """The options of `pulumi up` that hold it to a plan."""
+    from ops.pulumi import PLAN
+
+    if plan is None:
+        yield ()
+        return
+    with plan.as_file() as path:
+        yield (PLAN, str(path))
 
 
 @contextmanager

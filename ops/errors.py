@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     REFUSED = 3
     NOT_VERIFIED = 4
+    NOT_POSTED = 5
     INTERRUPTED = 130
 
 

@@ -11,7 +11,7 @@ from ops.evidence import ContainerEvidence
 from ops.failures import Cause, explain, failing_step
 from ops.pulumi import Outcome, said
 
-INTENTIONS = {"up": "deployed", "destroy": "removed"}
+INTENTIONS = {"up": "deployed", "destroy": "removed", "preview": "previewed"}
 
 
 def explain_failure(

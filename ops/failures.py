@@ -106,6 +106,11 @@ def _said(message: str, hint: str, code: ExitCode = ExitCode.FAILED) -> Rule:
 
 # Not a message of anybody else's: see ops.start_up.
 GIVEN_UP = "container was given up: "
+PROTECTED = "{0} holds data and is protected: nothing deletes or replaces it"
+PROTECTED_HINT = (
+    "Its data was not touched. Undo the change that asks for it. If the data may go: save it first "
+    "(./medianest backup STACK), then ./medianest down STACK --delete-data."
+)
 _SERVES_ON = "What served before serves on. Correct the cause and run it again."
 
 
@@ -122,10 +127,13 @@ RULES: Sequence[tuple[re.Pattern[str], Rule]] = [
             r'resource "urn:\S+::(\S+)"\s+'
             r"(?:cannot be deleted\s+because it is protected|as it is currently marked for protection)"
         ),
+        _said(PROTECTED, PROTECTED_HINT, ExitCode.REFUSED),
+    ),
+    (
+        re.compile(r'resource "?urn:\S+::([\w-]+)"? violates plan: (.+)', re.S),
         _said(
-            "{0} holds data and is protected: nothing deletes or replaces it",
-            "Its data was not touched. Undo the change that asks for it. If the data may go: save it first "
-            "(./medianest backup STACK), then ./medianest down STACK --delete-data.",
+            "it is no longer what the plan says: {0} differs: {1}",
+            "Make the plan anew: ./medianest preview STACK --save FILE",
             ExitCode.REFUSED,
         ),
     ),

@@ -19,6 +19,13 @@ OptionalStackArgument = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+AllowInterruptionOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-interruption",
+        help="Do not ask before an update that interrupts or deletes data. --yes alone does not.",
+    ),
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress: the result, or the error.")]
 VerboseOption = Annotated[

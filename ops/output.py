@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TextIO
@@ -55,6 +56,16 @@ class Output:
         """One line of progress."""
         if self.verbosity is not Verbosity.QUIET:
             print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """Say what is under way until the block ends: with a spinner where somebody looks on."""
+        if not sys.stderr.isatty():
+            self.progress(text)
+            yield
+            return
+        with self.console().status(text):
+            yield
 
     def document(self, document: Mapping[str, Any]) -> None:
         """The result for machines. Says nothing unless JSON was asked for."""

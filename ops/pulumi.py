@@ -12,11 +12,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ops.child import forwarding_interrupts, interrupted_with_parent, lines_of, stop
 from ops.errors import ExitCode, OperationError
@@ -24,6 +25,9 @@ from ops.paths import cache_directory
 from ops.project import Project
 
 OnEvent = Callable[[Mapping[str, Any]], None]
+# A preview that takes longer hangs.
+PREVIEW_SECONDS = 600
+PLAN, SAVE_PLAN = "--plan", "--save-plan"
 # Of the documents that `pulumi stack export` gives.
 STATE_VERSION = 3
 # The most that anybody may ask for: https://man7.org/linux/man-pages/man7/pipe.7.html
@@ -47,17 +51,28 @@ class Pulumi:
     it, and the file in the checkout, which is tracked, holds settings only. Use as a context.
     """
 
-    def __init__(self, project: Project, stack: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        project: Project,
+        stack: str,
+        environment: Mapping[str, str],
+        settings: str | None = None,
+    ) -> None:
+        """`settings` is the text that is taken for that of the stack's settings file, where it is given."""
         self._project = project
         self._stack = stack
         self._environment = dict(environment)
+        self._settings = settings
         self._directory = tempfile.TemporaryDirectory(prefix="medianest-")
 
     def __enter__(self) -> Pulumi:
         work = Path(self._directory.name)
         shutil.copy(self._project.root / "Pulumi.yaml", work)
         settings = self._project.settings_file(self._stack)
-        if settings.exists():
+        if self._settings is not None:
+            self._settings_copy.touch(mode=0o600)
+            self._settings_copy.write_text(self._settings)
+        elif settings.exists():
             shutil.copy(settings, work)
         else:
             self._settings_copy.touch(mode=0o600)
@@ -171,7 +186,48 @@ class Pulumi:
         under way; the third kills it. `on_interrupt` gets the number. Where this process is killed, that
         is a first Ctrl-C to Pulumi.
         """
-        log = cache_directory() / "logs" / f"pulumi-{command}-{self._stack}.log"
+        flags = ["--yes", "--skip-preview", *(["--message", message] if message else []), *options]
+        with (
+            self._running(command, command, flags, refresh) as (process, pipe, log),
+            forwarding_interrupts(process, on_interrupt) as interrupts,
+        ):
+            for line in lines_of(pipe, process):
+                on_event(json.loads(line))
+            code = process.wait()
+        return Outcome(code, bool(interrupts), log.read_text(), log)
+
+    def preview(
+        self,
+        on_event: OnEvent,
+        *,
+        refresh: bool = False,
+        save: Path | None = None,
+        limit_seconds: float = PREVIEW_SECONDS,
+    ) -> Outcome:
+        """Run `preview`, which takes no lock and changes nothing, and hand over the engine's events.
+
+        Deletions of what is protected are shown, not refused. `save` is the file that the plan goes to.
+        May run beside another one, in a thread. After `limit_seconds` it is killed, and fails.
+        """
+        flags = ["--ignore-protect", *([SAVE_PLAN, str(save)] if save else [])]
+        named = "preview-refresh" if refresh else "preview"
+        with self._running("preview", named, flags, refresh) as (process, pipe, log):
+            timer = threading.Timer(limit_seconds, process.kill)
+            timer.start()
+            try:
+                for line in lines_of(pipe, process):
+                    on_event(json.loads(line))
+                code = process.wait()
+            finally:
+                timer.cancel()
+        return Outcome(code, False, log.read_text(), log)
+
+    @contextmanager
+    def _running(
+        self, command: str, named: str, options: Sequence[str], refresh: bool
+    ) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], Path]]:
+        """A run of Pulumi that writes the engine's events into a pipe, and what it prints into a log."""
+        log = cache_directory() / "logs" / f"pulumi-{named}-{self._stack}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         # A pipe, not a file: with the flag come debug messages, which hold secrets in plain text.
         reading, writing = os.pipe()
@@ -181,19 +237,22 @@ class Pulumi:
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         arguments = [
             command,
-            *("--yes", "--skip-preview", "--non-interactive", "--color", "never"),
+            *("--non-interactive", "--color", "never"),
             *("--stack", self._stack, "--config-file", str(self._settings_copy)),
             *("--event-log", f"/dev/fd/{writing}"),
             *(["--refresh"] if refresh else []),
-            *(["--message", message] if message else []),
             *options,
         ]
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
             process = subprocess.Popen(
                 interrupted_with_parent([self._executable(), *arguments]),
                 cwd=self._project.root,
-                # The flag is hidden behind this variable.
-                env={**self._environment, "PULUMI_DEBUG_COMMANDS": "true"},
+                # The flags are hidden behind these variables.
+                env={
+                    **self._environment,
+                    "PULUMI_DEBUG_COMMANDS": "true",
+                    **({"PULUMI_EXPERIMENTAL": "true"} if {SAVE_PLAN, PLAN} & set(options) else {}),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -203,14 +262,11 @@ class Pulumi:
             )
         os.close(writing)
         try:
-            with forwarding_interrupts(process, on_interrupt) as interrupts, open(reading, "rb") as pipe:
-                for line in lines_of(pipe, process):
-                    on_event(json.loads(line))
-                code = process.wait()
+            with open(reading, "rb") as pipe:
+                yield process, pipe, log
         finally:
             # Also when this process fails: nothing runs on behind its back.
             stop(process)
-        return Outcome(code, bool(interrupts), log.read_text(), log)
 
     def _executable(self) -> str:
         found = shutil.which("pulumi", path=self._environment.get("PATH"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops.errors import ExitCode, OperationError
-from ops.options import JsonOption, StackArgument, YesOption
+from ops.options import AllowInterruptionOption, JsonOption, StackArgument, YesOption
 from ops.output import Output
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def rollback(
         ),
     ] = None,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Verify what runs then.")] = True,
+    allow_interruption: AllowInterruptionOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,7 +50,15 @@ def rollback(
         return go_back(session, stack, release, output)
 
     # Every reason to do nothing is a reason to refuse, so nothing is looked up in a cache.
-    run(stack, verify=verify, fast=False, yes=yes, as_json=as_json, decide=decide)
+    run(
+        stack,
+        verify=verify,
+        fast=False,
+        allow_interruption=allow_interruption,
+        yes=yes,
+        as_json=as_json,
+        decide=decide,
+    )
 
 
 def go_back(session: Session, stack: str, wanted: str | None, output: Output) -> SettingsChange:

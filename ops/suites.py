@@ -67,6 +67,7 @@ def suites() -> list[Suite]:
         Suite("dockerfiles", (str(tools / "hadolint"), "--no-color", *dockerfiles(root)), static=True),
         Suite("scripts", (str(tools / "shellcheck"), *shell_scripts(root)), static=True),
         Suite("unit", (python, "-m", "pytest", "tests/unit"), static=True),
+        Suite("review", (python, "-m", "pytest", "tests/review")),
         Suite("images", (python, "-m", "pytest", "tests/images")),
         Suite("app", (python, "-m", "tests.harness.app_suite")),
         Suite("setup", (python, "-m", "pytest", "tests/setup", "-m", "not slow")),

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.options import DEFAULT_STACK, JsonOption, OptionalStackArgument, YesOption
+from ops.errors import ExitCode, OperationError
+from ops.options import (
+    DEFAULT_STACK,
+    AllowInterruptionOption,
+    JsonOption,
+    OptionalStackArgument,
+    YesOption,
+)
 from ops.output import Output, megabytes, seconds
 
 if TYPE_CHECKING:
     from ops.deploy import Decide, Phases
     from ops.events import Update
+    from ops.plan.saved import SavedPlan
     from ops.session import Session
     from ops.settings_change import SettingsChange
 
@@ -32,13 +41,19 @@ def up(
     unpin: Annotated[
         bool, typer.Option("--unpin", help="Lift the pin of a rollback, and deploy what is in the tree.")
     ] = False,
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Carry out this plan of `preview --save`, or refuse."),
+    ] = None,
+    allow_interruption: AllowInterruptionOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Deploy a stack and verify what runs.
 
     Sets up what is missing on this machine, checks that nothing stands in the way, runs `pulumi up`,
-    verifies the result and says how it went.
+    verifies the result and says how it went. An update that interrupts, or deletes data, is named
+    before and asked for; where nobody can be asked it needs --allow-interruption.
 
     Examples:
 
@@ -49,9 +64,31 @@ def up(
         ./medianest up review-17 --no-verify
 
         ./medianest up staging --unpin
+
+        ./medianest up staging --plan staging.plan
     """
-    decide = lift_pin if unpin else None
-    run(stack, verify=verify, fast=fast, probe=probe, yes=yes, as_json=as_json, decide=decide)
+    if plan and unpin:
+        raise OperationError("--unpin changes what the plan was made of", code=ExitCode.USAGE)
+    run(
+        stack,
+        verify=verify,
+        fast=fast,
+        probe=probe,
+        allow_interruption=allow_interruption,
+        yes=yes,
+        as_json=as_json,
+        decide=lift_pin if unpin else None,
+        plan=saved_plan(plan, stack),
+    )
+
+
+def saved_plan(path: Path | None, stack: str) -> SavedPlan | None:
+    """The plan of a file, where one is given. Raises OperationError."""
+    if path is None:
+        return None
+    from ops.plan.saved import read_plan
+
+    return read_plan(path, stack)
 
 
 def run(
@@ -61,20 +98,24 @@ def run(
     fast: bool,
     probe: bool = True,
     watch: bool = True,
+    allow_interruption: bool,
     yes: bool,
     as_json: bool,
     decide: Decide | None = None,
+    plan: SavedPlan | None = None,
 ) -> None:
     """What `up` does, and other commands with a change of the settings that `decide` gives.
 
     Raises OperationError.
     """
     from ops.deploy import Phases, carry_out
+    from ops.plan.consent import Consent
 
+    consent = Consent.GIVEN if allow_interruption else Consent.ASKED
     output, phases = Output(as_json), Phases()
     with phases.measure("setup"):
         ensure_setup(output, yes)
-    update, report = carry_out(stack, output, phases, verify, fast, probe, watch, decide)
+    update, report = carry_out(stack, output, phases, verify, fast, probe, watch, decide, consent, plan)
     report["phases"] = {**phases.seconds, "total": round(phases.total, 2)}
     output.document(report)
     if not as_json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.options import JsonOption, StackArgument
+from ops.options import AllowInterruptionOption, JsonOption, StackArgument
 from ops.output import Output
 
 if TYPE_CHECKING:
@@ -20,10 +20,7 @@ DRIFTED = 2
 def drift(
     stack: StackArgument,
     fix: Annotated[bool, typer.Option("--fix", help="Put it back to what was deployed.")] = False,
-    allow_interruption: Annotated[
-        bool,
-        typer.Option("--allow-interruption", help="Do not ask before a part that serves is interrupted."),
-    ] = False,
+    allow_interruption: AllowInterruptionOption = False,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="With --fix: verify what runs then.")
     ] = True,

@@ -128,6 +128,7 @@ def carry_out(
     from ops.env.extend import replace_lease
     from ops.env.locks import turn
     from ops.env.ports import find_port
+    from ops.plan.consent import Consent
     from ops.project import load_settings
 
     name, lease, path = planned.name, environment.lease, session.project.settings_file(planned.name)
@@ -156,7 +157,16 @@ def carry_out(
         known = unchanged.is_known(session, name, inputs)
         with nullcontext() if known else turn(session.project.name, output.progress):
             update, deployed = deploy.carry_out(
-                name, output, phases, verify, fast=True, probe=True, watch=False, decide=None
+                name,
+                output,
+                phases,
+                verify,
+                fast=True,
+                probe=True,
+                watch=False,
+                decide=None,
+                # It is there to be tried on.
+                consent=Consent.GIVEN,
             )
     except BaseException:
         if lease is None and session.state(name) is None:

@@ -35,12 +35,14 @@ class Interruption:
     """A part that does not answer while it is replaced.
 
     `part` is a component (`gateway`, `postgres`, …), `seconds` how long at most, by what its settings
-    allow or what was measured; `meets` says who notices.
+    allow or what was measured; `meets` says who notices. `usual_seconds` is what it takes as a rule, 0
+    where that was never measured.
     """
 
     part: str
     seconds: float
     meets: str
+    usual_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ class Facts:
 
 @dataclass(frozen=True)
 class Deploy:
-    """One update of a stack. `backend` and `pin` are the settings as they stood in the file."""
+    """One update of a stack. `backend` and `pin` are the settings as they stood in the file, and `settings`
+    has all of them, by component."""
 
     started: datetime
     kind: str
@@ -58,6 +59,7 @@ class Deploy:
     dirty: bool = False
     backend: Mapping[str, Any] | None = None
     pin: Mapping[str, Any] | None = None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     facts: Facts | None = None
 
 
@@ -117,6 +119,11 @@ def deploy(project: str, update: Mapping[str, Any], resources: Iterable[Mapping[
         dirty=environment.get("git.dirty") == "true",
         backend=_object(configuration.get(f"{project}:backend")) or {},
         pin=_object(configuration.get(f"{project}:pin")),
+        settings={
+            key.removeprefix(f"{project}:"): found
+            for key, value in configuration.items()
+            if key.startswith(f"{project}:") and (found := _object(value)) is not None
+        },
         facts=facts(resources),
     )
 

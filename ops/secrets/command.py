@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.errors import ExitCode, OperationError
-from ops.options import JsonOption, StackArgument, YesOption
+from ops.options import AllowInterruptionOption, JsonOption, StackArgument, YesOption
 from ops.output import Output
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def rotate(
     retire_only: Annotated[
         bool, typer.Option("--retire", help="No new value: only retire what a rotation has replaced.")
     ] = False,
+    allow_interruption: AllowInterruptionOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -88,7 +89,15 @@ def rotate(
         output.progress(f"Rotating {', '.join(secret.name for secret in chosen)}")
         return raise_generations(session, stack, chosen)
 
-    run(stack, verify=None, fast=False, yes=yes, as_json=as_json, decide=decide)
+    run(
+        stack,
+        verify=None,
+        fast=False,
+        allow_interruption=allow_interruption,
+        yes=yes,
+        as_json=as_json,
+        decide=decide,
+    )
     retire(session, stack, output)
 
 
