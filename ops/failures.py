@@ -134,7 +134,6 @@ RULES: Sequence[tuple[re.Pattern[str], Rule]] = [
         _said(
             "it is no longer what the plan says: {0} differs",
             "Make the plan anew: ./medianest preview STACK --save FILE",
-            ExitCode.REFUSED,
         ),
     ),
     (

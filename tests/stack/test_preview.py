@@ -212,6 +212,12 @@ def test_of_several_stacks_each_has_its_section_also_where_one_fails(stack: Depl
     assert not list(states.glob(f"{new}*"))
 
 
+def test_another_states_stack_is_told_of(stack: Deployed, tmp_path: Path) -> None:
+    run = Checkout(stack.checkout.root, tmp_path).medianest("preview", stack.name, "--json")
+    assert run.code == CHANGES, run.said
+    assert any("made by another state" in note for note in run.document()["stacks"][0]["notes"])
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
