@@ -44,7 +44,7 @@ def test_an_unchanged_stack_is_told_in_one_line_within_seconds(stack: Deployed) 
 
 def test_a_backend_setting_is_named_and_interrupts_nobody(stack: Deployed) -> None:
     with stack.settings(backend={"limits": {"memory_mb": 256}}):
-        found = stack.changes(code=CHANGES)
+        found = stack.changes("--no-refresh", code=CHANGES)
     assert {"backend-0", "backend-1"} <= found.keys()
     backend = found["backend-0"]
     assert backend["reasons"] == ["setting backend.limits.memory_mb: 512 → 256"]
@@ -56,8 +56,10 @@ def test_a_backend_setting_is_named_and_interrupts_nobody(stack: Deployed) -> No
 def test_a_file_of_the_image_is_named_against_what_runs_and_against_a_base(stack: Deployed) -> None:
     with stack.file("app/medianest/__init__.py", "\n# changed\n"):
         against_release = stack.changes(code=CHANGES)["backend-image"]["reasons"]
-        against_base = stack.changes("--base", "HEAD", code=CHANGES)["backend-image"]["reasons"]
-        unknown = stack.document("--base", "no-such-branch", code=CHANGES)
+        against_base = stack.changes("--base", "HEAD", "--no-refresh", code=CHANGES)["backend-image"][
+            "reasons"
+        ]
+        unknown = stack.document("--base", "no-such-branch", "--no-refresh", code=CHANGES)
     (reason,) = against_release
     assert reason.startswith("files of the image: app/medianest/__init__.py (against ")
     assert against_base == ["files of the image: app/medianest/__init__.py (against HEAD)"]
@@ -66,7 +68,7 @@ def test_a_file_of_the_image_is_named_against_what_runs_and_against_a_base(stack
 
 def test_a_postgres_setting_interrupts_what_needs_the_database(stack: Deployed) -> None:
     with stack.settings(postgres={"max_connections": 120}):
-        postgres = stack.changes(code=DANGEROUS)["postgres"]
+        postgres = stack.changes("--no-refresh", code=DANGEROUS)["postgres"]
     assert postgres["reasons"] == ["setting postgres.max_connections: 100 → 120"]
     assert postgres["effect"]["interruption"]["meets"] == "requests that need the database"
     assert postgres["effect"]["interruption"]["seconds"] == 180
@@ -82,7 +84,7 @@ def test_a_replica_more_costs_its_memory(stack: Deployed) -> None:
 
 def test_a_secret_that_is_rotated_is_named_and_none_is_shown(stack: Deployed) -> None:
     with stack.settings(generations={"jwt_secret": 2, "postgres_password": 2}):
-        plan = stack.document(code=CHANGES)
+        plan = stack.document("--no-refresh", code=CHANGES)
         markdown = stack.preview("--format", "markdown", "--no-refresh")
     assert plan["danger"] == "secret"
     rotated = [change["effect"]["secrets"] for change in plan["changes"] if change["effect"]["secrets"]]
@@ -105,7 +107,7 @@ def test_a_secret_where_it_does_not_belong_is_masked(stack: Deployed) -> None:
 
 def test_protected_data_that_would_go_is_loud_and_refused(stack: Deployed) -> None:
     with stack.settings(backend={"volumes": []}):
-        plan = stack.document(code=DANGEROUS)
+        plan = stack.document("--no-refresh", code=DANGEROUS)
         up = stack.checkout.medianest("up", stack.name, "--no-verify", "--allow-interruption")
     assert plan["danger"] == "data_loss"
     assert plan["changes"][0]["name"] == "backend-media"
@@ -137,7 +139,7 @@ def test_drift_stands_apart_from_what_the_change_does(stack: Deployed) -> None:
 def test_an_update_that_interrupts_is_refused_unless_it_is_allowed(stack: Deployed) -> None:
     before = sorted(of_stack(stack.engine, stack.name))
     with stack.settings(postgres={"max_connections": 110}):
-        for arguments in ([], ["--yes"], ["--json"]):
+        for arguments in ([], ["--yes", "--json"]):
             run = stack.checkout.medianest("up", stack.name, "--no-verify", *arguments)
             assert run.code == REFUSED, run.said
             assert "postgres: interrupts postgres for about" in run.err
@@ -240,7 +242,7 @@ def test_a_program_that_fails_is_told_without_the_secrets_that_it_shows(stack: D
     secret = stack.secrets["redis_password"]
     with stack.file("__main__.py", f"\nraise RuntimeError('the secret is {secret}')\n"):
         for form in ("text", "markdown", "json"):
-            run = stack.preview("--format", form)
+            run = stack.preview("--format", form, "--no-refresh")
             assert run.code == FAILED
             assert "the secret is" in run.out
 
