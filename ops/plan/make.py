@@ -132,6 +132,7 @@ def planned(
             *refusals(seen.preview.operations),
             *notes(stack, settings, state, before),
             *(said if changed else ()),
+            *seen.said,
         ),
     )
 
