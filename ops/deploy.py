@@ -62,6 +62,7 @@ def carry_out(
     or nothing. Returns the update, and the report on it.
     """
     from ops import pin, unchanged
+    from ops.deploy_report import describe_outputs, measure, started_in
     from ops.plan import interruptible
     from ops.plan.consent import require
     from ops.releases import records
@@ -93,8 +94,11 @@ def carry_out(
         if update is None:
             former = session.state(stack)
             with probing(former if probe else None, settings, output) as probed:
-                update = deploy(session, stack, output, change.title if change else "", plan=plan)
-            interruptible.remember(session, stack, can_interrupt)
+                try:
+                    update = deploy(session, stack, output, change.title if change else "", plan=plan)
+                finally:
+                    # Also where it failed: the next one carries on with what was agreed to.
+                    interruptible.remember(session, stack, can_interrupt)
     switched = time.time()
     if settings.pin:
         pin.follow(session, stack, settings.pin)
@@ -228,6 +232,7 @@ def deploy(
     from ops.engine import connect, containers, resources
     from ops.failure_report import explain_failure
     from ops.interrupted import mend
+    from ops.plan.saved import plan_options
     from ops.progress import Progress
     from ops.pulumi import Pulumi
     from ops.releases.message import update_message
@@ -245,7 +250,7 @@ def deploy(
         hold_names(api, state.resources)
     with (
         Pulumi(session.project, stack, session.environment) as pulumi,
-        planned(plan) as plan_options,
+        plan_options(plan) as of_plan,
     ):
         if session.files is None or stack not in session.files.stacks(session.project.name):
             pulumi.create_stack()
@@ -259,7 +264,7 @@ def deploy(
                 progress.interrupted,
                 refresh=refresh,
                 message=update_message(session.project.root, session.environment, title),
-                options=[*plan_options, *options],
+                options=[*of_plan, *options],
             )
             failed = outcome.exit_code or progress.update.result != "succeeded"
             if failed and not outcome.interrupted:
@@ -277,18 +282,6 @@ def deploy(
         quick.wait_until_healthy(api, [name for listed in names for name in listed])
     api.close()
     return progress.update
-
-
-@contextmanager
-def planned(plan: SavedPlan | None) -> Iterator[Sequence[str]]:
-    """The options of `pulumi up` that hold it to a plan."""
-    from ops.pulumi import PLAN
-
-    if plan is None:
-        yield ()
-        return
-    with plan.as_file() as path:
-        yield (PLAN, str(path))
 
 
 @contextmanager
@@ -311,43 +304,3 @@ def probing(
             yield probe.figures
     finally:
         output.progress(f"Requests meanwhile: {probe.figures}")
-
-
-def describe_outputs(outputs: dict[str, Any]) -> dict[str, Any]:
-    return {key: outputs[key] for key in ("url", "release", "image", "owner", "pin") if key in outputs}
-
-
-def started_in(session: Session, update: Update) -> dict[str, float | None]:
-    """How long each backend took from its start to healthy, in seconds, where the engine still knows."""
-    from ops.engine import connect
-    from ops.measures import start_to_healthy
-
-    api = connect(session.environment)
-    names = update.outputs["containers"]["backend"]
-    healthy = {name: start_to_healthy(api.inspect_container(name)) for name in names}
-    api.close()
-    return healthy
-
-
-def measure(session: Session, stack: str, update: Update) -> dict[str, Any]:
-    """The figures that one run can give: see docs of `up --json`."""
-    from ops.engine import connect, containers
-    from ops.measures import container_memory
-
-    api = connect(session.environment)
-    running = {
-        item["Id"]: item["Names"][0].lstrip("/")
-        for item in containers(api, session.project.name, stack)
-        if item["State"] == "running"
-    }
-    memory = container_memory(api, list(running))
-    image: dict[str, Any] = api.inspect_image(update.outputs["image"]["id"])  # type: ignore[no-untyped-call]
-    api.close()
-    return {
-        "image_bytes": image["Size"],
-        "memory_bytes": {
-            "total": sum(memory.values()),
-            **{name: memory[identifier] for identifier, name in running.items()},
-        },
-        "build_seconds": update.build_seconds(),
-    }

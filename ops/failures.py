@@ -130,11 +130,10 @@ RULES: Sequence[tuple[re.Pattern[str], Rule]] = [
         _said(PROTECTED, PROTECTED_HINT, ExitCode.REFUSED),
     ),
     (
-        re.compile(r'resource "?urn:\S+::([\w-]+)"? violates plan: (.+)', re.S),
+        re.compile(r"resource urn:\S+::([\w-]+) violates plan: "),
         _said(
-            "it is no longer what the plan says: {0} differs: {1}",
+            "it is no longer what the plan says: {0} differs",
             "Make the plan anew: ./medianest preview STACK --save FILE",
-            ExitCode.REFUSED,
         ),
     ),
     (

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ops.state import StackState
 
 NEW = "The stack is new: everything is made, and nothing runs yet."
+TAKEN = "The engine has a stack of this name already, made by another state: the update will be refused."
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Look:
     preview: Preview = field(default_factory=Preview)
     refreshed: Preview = field(default_factory=Preview)
     quick: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
 
 def make_plan(
@@ -130,6 +132,7 @@ def planned(
             *refusals(seen.preview.operations),
             *notes(stack, settings, state, before),
             *(said if changed else ()),
+            *seen.said,
         ),
     )
 
@@ -140,6 +143,7 @@ def look(session: Session, stack: str, state: StackState | None, wish: Wish) -> 
     if state is None:
         with elsewhere(session) as apart:
             preview(apart, stack, seen.preview, wish, create=True)
+        seen.said = [TAKEN] if on_engine(session, stack) else []
         return seen
     seen.quick = quick_look(session, stack, state)
     if wish.save and seen.quick:
@@ -204,6 +208,17 @@ def quick_look(session: Session, stack: str, state: StackState) -> list[str]:
     api, project = connect(session.environment), session.project.name
     try:
         return drifted(state, resources(api, project, stack), containers(api, project, stack))
+    finally:
+        api.close()
+
+
+def on_engine(session: Session, stack: str) -> bool:
+    """Whether anything on the engine carries the stack's labels."""
+    from ops.engine import connect, resources
+
+    api = connect(session.environment)
+    try:
+        return bool(resources(api, session.project.name, stack))
     finally:
         api.close()
 

@@ -115,34 +115,32 @@ def of_the_base(difference: Difference, files: ChangedFiles) -> str:
 
 def followed(operation: Operation, operations: Collection[Operation]) -> list[str]:
     """The other changes that this one follows."""
-    component, found = operation.component, []
-    changed = [other for other in operations if other.urn != operation.urn]
-    replaced = [other for other in changed if other.action is Action.REPLACE]
-    if operation.is_service and operation.action is Action.REPLACE:
-        found += [
-            f"image {other.name} is another"
-            for other in replaced
-            if other.type == IMAGE and other.name == f"{component}-image"
-        ]
-    carries_secrets = operation.is_loader or operation.type.endswith(":Volume") or operation.is_service
-    if component == "backend" and carries_secrets and "data" not in operation.name:
-        touched = {"mounts", "labels", "uploads"} & set(tops(operation.paths))
-        if operation.action is Action.REPLACE and touched:
-            found += secret_reasons(component, changed)
-    if operation.is_loader and component in ("postgres", "redis"):
-        found += secret_reasons(component, changed)
+    component = operation.component
+    others = [other for other in operations if other.urn != operation.urn]
+    containers = [
+        f"container {other.name} is another"
+        for other in others
+        if is_container_of(other, component) and other.action is not Action.UPDATE
+    ]
     if "account" in operation.inputs:
-        found += secret_reasons(component, changed)
-        found += [
-            f"container {other.name} is another" for other in replaced if is_container_of(other, component)
-        ]
+        return [*secret_reasons(component, others), *containers]
     if operation.is_process_limit:
-        found += [
-            f"container {other.name} is another"
-            for other in changed
-            if is_container_of(other, component) and operation.name == f"{other.name}-processes"
-        ]
-    return found
+        return containers
+    images = [
+        f"image {other.name} is another"
+        for other in others
+        if other.type == IMAGE and other.name == f"{component}-image" and other.action is Action.REPLACE
+    ]
+    return [
+        *(images if operation.is_service and operation.action is Action.REPLACE else []),
+        *(secret_reasons(component, others) if carries_secrets(operation) else []),
+    ]
+
+
+def carries_secrets(operation: Operation) -> bool:
+    """Whether it is replaced for the files of secrets: those of another version lie in a new volume."""
+    touched = {"mounts", "labels", "uploads"} & set(tops(operation.paths))
+    return operation.action is Action.REPLACE and bool(touched)
 
 
 def is_container_of(operation: Operation, component: str) -> bool:

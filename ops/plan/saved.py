@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ops.errors import ExitCode, OperationError
 from ops.plan.model import StackPlan
 from ops.plan.world import World, differences, digest
+from ops.pulumi import PLAN
 
 if TYPE_CHECKING:
     from components.settings import StackSettings
@@ -75,6 +76,16 @@ class SavedPlan:
             json.dump(self.pulumi, file)
             file.flush()
             yield Path(file.name)
+
+
+@contextmanager
+def plan_options(plan: SavedPlan | None) -> Iterator[Sequence[str]]:
+    """The options of `pulumi up` that hold it to a plan, where there is one."""
+    if plan is None:
+        yield ()
+        return
+    with plan.as_file() as path:
+        yield (PLAN, str(path))
 
 
 def read_plan(path: Path, stack: str) -> SavedPlan:

@@ -1,113 +1,20 @@
-"""Previews of a deployed stack: what they say of each kind of change, and that they touch nothing."""
+"""Previews of a deployed stack: what they say of each kind of change, and what `up` makes of it."""
 
 from __future__ import annotations
 
-import json
-import os
-import pty
-import re
-import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
 import requests
-import yaml
 
-from tests.harness.checkout import (
-    STAGING,
-    Checkout,
-    Run,
-    containers_of,
-    free_port,
-    new_name,
-    of_stack,
-    swept,
-)
+from tests.harness.checkout import STAGING, Checkout, Run, free_port, new_name, of_stack, swept
+from tests.harness.previews import Deployed, at_terminal, secret_values, wait_until_ready
 
 NO_CHANGE, FAILED, CHANGES, DANGEROUS, REFUSED = 0, 1, 2, 3, 3
 GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org")
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A stack that runs, in a clone with a commit."""
-
-    checkout: Checkout
-    engine: docker.DockerClient
-    name: str
-    port: int
-    secrets: Mapping[str, str]
-    """Every value that must never be seen, by the secret's name."""
-
-    def preview(self, *arguments: str) -> Run:
-        """A preview, of which nothing may be a secret, and which may not touch anything."""
-        before = self.touched()
-        run = self.checkout.medianest("preview", self.name, *arguments)
-        self.holds_no_secret(run.said)
-        assert self.touched() == before
-        return run
-
-    def document(self, *arguments: str, code: int) -> dict[str, Any]:
-        """The plan of the stack, where the command ends with this code."""
-        run = self.preview("--json", *arguments)
-        assert run.code == code, run.said
-        assert run.document()["code"] == code
-        (stack,) = run.document()["stacks"]
-        assert isinstance(stack, dict)
-        return stack
-
-    def changes(self, *arguments: str, code: int) -> dict[str, dict[str, Any]]:
-        return {change["name"]: change for change in self.document(*arguments, code=code)["changes"]}
-
-    def touched(self) -> dict[str, Any]:
-        """What a preview has to leave as it is."""
-        pulumi = self.checkout.state / "medianest" / "pulumi" / ".pulumi"
-        state = [path for path in pulumi.rglob("*") if path.is_file()]
-        return {
-            "state": {str(path): path.read_bytes() for path in state},
-            "settings": self.checkout.settings_file(self.name).read_bytes(),
-            "engine": sorted(of_stack(self.engine, self.name)),
-        }
-
-    def holds_no_secret(self, text: str) -> None:
-        leaked = [name for name, value in self.secrets.items() if value in text]
-        assert not leaked, f"values of {leaked} are shown"
-
-    @contextmanager
-    def settings(self, **changed: Any) -> Iterator[None]:
-        """Other settings of components, until the block ends."""
-        path = self.checkout.settings_file(self.name)
-        before = path.read_text()
-        document = yaml.safe_load(before)
-        for component, values in changed.items():
-            own = document["config"].setdefault(f"medianest:{component}", {})
-            own.update(values)
-        path.write_text(yaml.safe_dump(document))
-        try:
-            yield
-        finally:
-            path.write_text(before)
-
-    @contextmanager
-    def file(self, name: str, text: str) -> Iterator[None]:
-        """A file with more text at its end, until the block ends."""
-        path = self.checkout.root / name
-        before = path.read_text()
-        path.write_text(before + text)
-        try:
-            yield
-        finally:
-            path.write_text(before)
-
-    def container(self, component: str) -> str:
-        return str(containers_of(self.engine, self.name, component)[0].name)
 
 
 @pytest.fixture(scope="module")
@@ -119,19 +26,6 @@ def stack(engine: docker.DockerClient, checkout: Checkout) -> Iterator[Deployed]
     with swept(engine, name):
         checkout.expect("up", name, "--no-verify")
         yield Deployed(checkout, engine, name, port, secret_values(checkout, name))
-
-
-def secret_values(checkout: Checkout, name: str) -> dict[str, str]:
-    """Out of the state, decrypted: what each secret of it is."""
-    exported = checkout.pulumi("stack", "export", "--show-secrets", "-s", name)
-    assert exported.code == 0
-    found = {}
-    for resource in json.loads(exported.out)["deployment"]["resources"]:
-        outputs = resource.get("outputs") or {}
-        if "made_at" in outputs:
-            found[outputs["name"]] = json.loads(outputs["current"]["plaintext"])
-    assert {"jwt_secret", "postgres_password", "redis_password", "backup_key"} <= found.keys()
-    return found
 
 
 def test_an_unchanged_stack_is_told_in_one_line_within_seconds(stack: Deployed) -> None:
@@ -150,7 +44,7 @@ def test_an_unchanged_stack_is_told_in_one_line_within_seconds(stack: Deployed) 
 
 def test_a_backend_setting_is_named_and_interrupts_nobody(stack: Deployed) -> None:
     with stack.settings(backend={"limits": {"memory_mb": 256}}):
-        found = stack.changes(code=CHANGES)
+        found = stack.changes("--no-refresh", code=CHANGES)
     assert {"backend-0", "backend-1"} <= found.keys()
     backend = found["backend-0"]
     assert backend["reasons"] == ["setting backend.limits.memory_mb: 512 → 256"]
@@ -162,8 +56,10 @@ def test_a_backend_setting_is_named_and_interrupts_nobody(stack: Deployed) -> No
 def test_a_file_of_the_image_is_named_against_what_runs_and_against_a_base(stack: Deployed) -> None:
     with stack.file("app/medianest/__init__.py", "\n# changed\n"):
         against_release = stack.changes(code=CHANGES)["backend-image"]["reasons"]
-        against_base = stack.changes("--base", "HEAD", code=CHANGES)["backend-image"]["reasons"]
-        unknown = stack.document("--base", "no-such-branch", code=CHANGES)
+        against_base = stack.changes("--base", "HEAD", "--no-refresh", code=CHANGES)["backend-image"][
+            "reasons"
+        ]
+        unknown = stack.document("--base", "no-such-branch", "--no-refresh", code=CHANGES)
     (reason,) = against_release
     assert reason.startswith("files of the image: app/medianest/__init__.py (against ")
     assert against_base == ["files of the image: app/medianest/__init__.py (against HEAD)"]
@@ -172,7 +68,7 @@ def test_a_file_of_the_image_is_named_against_what_runs_and_against_a_base(stack
 
 def test_a_postgres_setting_interrupts_what_needs_the_database(stack: Deployed) -> None:
     with stack.settings(postgres={"max_connections": 120}):
-        postgres = stack.changes(code=DANGEROUS)["postgres"]
+        postgres = stack.changes("--no-refresh", code=DANGEROUS)["postgres"]
     assert postgres["reasons"] == ["setting postgres.max_connections: 100 → 120"]
     assert postgres["effect"]["interruption"]["meets"] == "requests that need the database"
     assert postgres["effect"]["interruption"]["seconds"] == 180
@@ -188,7 +84,7 @@ def test_a_replica_more_costs_its_memory(stack: Deployed) -> None:
 
 def test_a_secret_that_is_rotated_is_named_and_none_is_shown(stack: Deployed) -> None:
     with stack.settings(generations={"jwt_secret": 2, "postgres_password": 2}):
-        plan = stack.document(code=CHANGES)
+        plan = stack.document("--no-refresh", code=CHANGES)
         markdown = stack.preview("--format", "markdown", "--no-refresh")
     assert plan["danger"] == "secret"
     rotated = [change["effect"]["secrets"] for change in plan["changes"] if change["effect"]["secrets"]]
@@ -211,14 +107,15 @@ def test_a_secret_where_it_does_not_belong_is_masked(stack: Deployed) -> None:
 
 def test_protected_data_that_would_go_is_loud_and_refused(stack: Deployed) -> None:
     with stack.settings(backend={"volumes": []}):
-        plan = stack.document(code=DANGEROUS)
+        plan = stack.document("--no-refresh", code=DANGEROUS)
         up = stack.checkout.medianest("up", stack.name, "--no-verify", "--allow-interruption")
     assert plan["danger"] == "data_loss"
     assert plan["changes"][0]["name"] == "backend-media"
     assert plan["changes"][0]["effect"]["deletes_data"] == "everything in volume backend-media"
     assert any("backend-media is protected" in note for note in plan["notes"])
     assert up.code == REFUSED
-    assert "backend-media holds data and is protected" in up.err
+    assert "volume media" in up.err
+    assert "its data is protected" in up.err
 
 
 def test_drift_stands_apart_from_what_the_change_does(stack: Deployed) -> None:
@@ -242,7 +139,7 @@ def test_drift_stands_apart_from_what_the_change_does(stack: Deployed) -> None:
 def test_an_update_that_interrupts_is_refused_unless_it_is_allowed(stack: Deployed) -> None:
     before = sorted(of_stack(stack.engine, stack.name))
     with stack.settings(postgres={"max_connections": 110}):
-        for arguments in ([], ["--yes"], ["--json"]):
+        for arguments in ([], ["--yes", "--json"]):
             run = stack.checkout.medianest("up", stack.name, "--no-verify", *arguments)
             assert run.code == REFUSED, run.said
             assert "postgres: interrupts postgres for about" in run.err
@@ -317,6 +214,12 @@ def test_of_several_stacks_each_has_its_section_also_where_one_fails(stack: Depl
     assert not list(states.glob(f"{new}*"))
 
 
+def test_another_states_stack_is_told_of(stack: Deployed, tmp_path: Path) -> None:
+    run = Checkout(stack.checkout.root, tmp_path).medianest("preview", stack.name, "--json")
+    assert run.code == CHANGES, run.said
+    assert any("made by another state" in note for note in run.document()["stacks"][0]["notes"])
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
@@ -339,7 +242,7 @@ def test_a_program_that_fails_is_told_without_the_secrets_that_it_shows(stack: D
     secret = stack.secrets["redis_password"]
     with stack.file("__main__.py", f"\nraise RuntimeError('the secret is {secret}')\n"):
         for form in ("text", "markdown", "json"):
-            run = stack.preview("--format", form)
+            run = stack.preview("--format", form, "--no-refresh")
             assert run.code == FAILED
             assert "the secret is" in run.out
 
@@ -350,40 +253,3 @@ def test_a_program_that_fails_is_told_without_the_secrets_that_it_shows(stack: D
 def test_wrong_usage_is_no_exit_code_of_a_change(stack: Deployed, arguments: list[str]) -> None:
     run = stack.checkout.medianest("preview", stack.name, "--no-refresh", *arguments)
     assert run.code == FAILED, run.said
-
-
-def wait_until_ready(stack: Deployed) -> None:
-    deadline = time.monotonic() + 60
-    while any(
-        item.attrs["State"]["Health"]["Status"] != "healthy"
-        for item in containers_of(stack.engine, stack.name, "backend")
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
-
-
-def at_terminal(checkout: Checkout, typed: str, *arguments: str) -> Run:
-    """A command whose input and errors are a terminal's, where somebody types."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        ["./medianest", *arguments],
-        cwd=checkout.root,
-        env=checkout.environment,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
-    os.close(theirs)
-    os.write(ours, typed.encode())
-    said = b""
-    try:
-        while chunk := os.read(ours, 4096):
-            said += chunk
-    except OSError:
-        # The terminal is gone with the last one who had it open.
-        pass
-    finally:
-        code = process.wait(timeout=120)
-        os.close(ours)
-    return Run(code, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said.decode(errors="replace")), "")

@@ -22,6 +22,11 @@ LOOKUP = "dial tcp: lookup registry-1.docker.io on 192.0.2.53:53: no such host"
 
 SEEN = [
     (
+        "resource urn:pulumi:s::p::pulumi:providers:pulumi-python::default violates plan: properties "
+        'changed: =~p:backend[{{"environment":{"GREETING":"hello"}}}]',
+        "it is no longer what the plan says: default differs",
+    ),
+    (
         'resource "urn:pulumi:s::p::a$docker:index/volume:Volume::redis-data" cannot be deleted\n'
         "because it is protected. To unprotect the resource, either remove the `protect` flag",
         "redis-data holds data and is protected: nothing deletes or replaces it",

@@ -33,7 +33,7 @@ done
 say() { printf '%s\\n' "$1" >> "$events"; }
 echo "printed"
 echo "encryptionsalt: v1:salt" >> "$settings"
-say "{\\"settings\\": \\"$settings\\", \\"debug\\": \\"$PULUMI_DEBUG_COMMANDS\\"}"
+say "{\\"settings\\": \\"$settings\\", \\"experimental\\": \\"$PULUMI_EXPERIMENTAL\\"}"
 eval "$ACT"
 say '{"cancelEvent": {}}'
 exit ${CODE:-0}
@@ -148,6 +148,33 @@ def test_interrupts_are_forwarded_and_the_third_kills(
     assert outcome.interrupted
     assert outcome.exit_code == code
     assert course.interrupts == list(range(1, times + 1))
+
+
+def test_a_preview_works_on_the_settings_that_it_is_given_and_writes_none(project: Project) -> None:
+    course, changed = Course(), "config: {demo:port: 1}\n"
+    act = 'say "{\\"text\\": \\"$(head -1 $settings)\\"}"'
+    with Pulumi(project, "s", environment(project, ACT=act), settings=changed) as pulumi:
+        assert pulumi.preview(course.events.append).exit_code == 0
+    assert {"text": changed.strip()} in course.events
+    assert project.settings_file("s").read_text() == "config: {}\n"
+
+
+@pytest.mark.parametrize(("saved", "experimental"), [(False, ""), (True, "true")])
+def test_only_what_has_to_do_with_a_plan_asks_for_what_is_experimental(
+    project: Project, tmp_path: Path, saved: bool, experimental: str
+) -> None:
+    course = Course()
+    with Pulumi(project, "s", environment(project)) as pulumi:
+        pulumi.preview(course.events.append, save=tmp_path / "plan" if saved else None)
+    assert course.events[0]["experimental"] == experimental
+
+
+def test_a_preview_that_hangs_is_killed(project: Project) -> None:
+    began = time.monotonic()
+    with Pulumi(project, "s", environment(project, ACT="sleep 60")) as pulumi:
+        outcome = pulumi.preview(Course().events.append, limit_seconds=0.2)
+    assert outcome.exit_code == -signal.SIGKILL
+    assert time.monotonic() - began < 20
 
 
 def test_the_handler_of_ctrl_c_is_put_back(project: Project) -> None:
