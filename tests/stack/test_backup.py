@@ -11,7 +11,7 @@ import stat
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import requests
 import yaml
 
 from components import labels
+from components.hardening.kinds import SCRATCH_DATABASE
 from ops.backup.archive import ArchiveReader, ArchiveWriter
 from ops.backup.make import DATABASE
 from ops.backup.sealed import Keys
@@ -102,9 +103,9 @@ class Kept:
         document = self.checkout.expect("backup", self.name, "--json", *options).document()
         return Path(document["file"])
 
-    def helpers(self) -> list[str]:
+    def helpers(self, components: Collection[str] = COMPONENTS) -> list[str]:
         listed = self.engine.containers.list(all=True, filters={"label": f"{labels.STACK}={self.name}"})
-        return [str(item.name) for item in listed if item.labels[labels.COMPONENT] in COMPONENTS]
+        return [str(item.name) for item in listed if item.labels[labels.COMPONENT] in components]
 
     def serves(self) -> bool:
         return requests.get(f"http://127.0.0.1:{self.port}/notes", timeout=5).status_code == 200
@@ -320,7 +321,9 @@ def fill(directory: Path) -> None:
 
 def test_a_killed_backup_leaves_what_the_next_one_clears(kept: Kept, tmp_path: Path) -> None:
     process = kept.checkout.start("./medianest", "backup", kept.name, "--to", str(tmp_path))
-    wait_for(lambda: kept.helpers() and any(tmp_path.glob("*.unverified")), "the scratch database", process)
+    # Not one that is about to go by itself.
+    scratch = {SCRATCH_DATABASE.component}
+    wait_for(lambda: bool(kept.helpers(scratch)), "the scratch database", process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert kept.helpers()
