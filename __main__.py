@@ -53,13 +53,7 @@ backend = Backend(
     {secret: team_secret(secret) for secret in [*settings.backend.secrets, *settings.idle.secrets]},
 )
 gateway = Gateway(stack, networks, images)
-monitoring = Monitoring(
-    stack,
-    networks,
-    postgres,
-    redis,
-    {"postgres_password": postgres.secret, "redis_password": redis.secret, **backend.secrets},
-)
+monitoring = Monitoring(stack, networks, postgres, redis, backend)
 parts = [backup_key, networks, postgres, redis, backend, gateway, monitoring]
 Seal("seal", parts, protected=settings.data.protected)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_docker as docker
 
+from components.backend import Backend
 from components.configuration import team_secret
 from components.images import ServiceImage
 from components.monitoring.alertmanager import Alertmanager
@@ -37,7 +38,7 @@ class Monitoring(pulumi.ComponentResource):
         networks: Networks,
         postgres: Postgres,
         redis: Redis,
-        secrets: Mapping[str, StackSecret],
+        backend: Backend,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("medianest:index:Monitoring", "monitoring", {}, opts)
@@ -55,7 +56,17 @@ class Monitoring(pulumi.ComponentResource):
                 stack,
                 ServiceImage(stack, "prometheus", None, child),
                 [networks.monitoring, networks.public],
-                {name: secret.made_at for name, secret in {**secrets, "guardian_token": token}.items()},
+                {
+                    name: secret.made_at
+                    for name, secret in {
+                        "postgres_password": postgres.secret,
+                        "redis_password": redis.secret,
+                        **backend.secrets,
+                        "postgres_monitoring_password": postgres.monitoring.secret,
+                        "redis_monitoring_password": redis.monitoring.secret,
+                        "guardian_token": token,
+                    }.items()
+                },
                 child,
             )
             given = {name: value for name in sorted(TEAM_SECRETS) if (value := team_secret(name)) is not None}
