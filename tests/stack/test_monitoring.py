@@ -1,4 +1,4 @@
-"""A watched stack: every part is read, every rule evaluated, and what is wrong gets through to Alertmanager."""
+"""A watched stack: every part is read, every rule evaluated, and what is wrong reaches Alertmanager."""
 
 from __future__ import annotations
 

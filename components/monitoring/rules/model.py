@@ -9,6 +9,8 @@ from typing import Any, Literal
 Severity = Literal["warning", "critical"]
 Action = Literal["none", "investigate", "restart", "restart-workers", "page"]
 
+# Between two evaluations of what changes slowly: windows of hours cost more to read than they tell.
+SLOW_SECONDS = 30.0
 GUIDE = "docs/monitoring.md"
 
 
@@ -26,6 +28,10 @@ class Windows:
     def hold(self, seconds: float) -> str:
         """How long a condition has to hold before its alert fires."""
         return duration(seconds * self.scale)
+
+    def pause(self, seconds: float) -> float:
+        """Between two evaluations, in seconds, where the usual is more often than is of use."""
+        return max(seconds * self.scale, self.scrape_seconds)
 
     def ahead(self, seconds: float) -> float:
         """How far a trend is followed, in seconds."""

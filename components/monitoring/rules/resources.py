@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from components.monitoring.rules.model import Alert, Group, Recording, Windows
+from components.monitoring.rules.model import SLOW_SECONDS, Alert, Group, Recording, Windows
 from components.monitoring.rules.traffic import HOUR, MINUTE, levels
 from components.monitoring.rules.trend import falling, rising
 from components.settings import StackSettings
@@ -95,6 +95,7 @@ def resources(settings: StackSettings, windows: Windows) -> Group:
                 )
             ),
         ],
+        windows.pause(SLOW_SECONDS),
     )
 
 

@@ -17,6 +17,7 @@ from components import hardening
 from components.backend import Backend
 from components.gateway import Gateway
 from components.images import Images
+from components.monitoring.component import Monitoring
 from components.networks import Networks
 from components.owner import StackOwner
 from components.postgres import Postgres
@@ -106,6 +107,7 @@ def declare(settings: StackSettings) -> None:
     images, networks = Images(stack), Networks(stack)
     postgres = Postgres(stack, networks, images, None)
     redis = Redis(stack, networks, images, None)
-    Backend(stack, networks, images, postgres, redis, {})
+    backend = Backend(stack, networks, images, postgres, redis, {})
     Gateway(stack, networks, images)
+    Monitoring(stack, networks, postgres, redis, backend)
     settle()
