@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from components.gateway_configuration import INTERNAL_PORT
-from components.monitoring.rules.model import duration
+from components.monitoring.windows import duration
 from components.settings import MonitoringSettings, StackSettings
 
 PROMETHEUS_PORT = 9090

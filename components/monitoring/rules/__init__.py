@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import yaml
 
 from components.monitoring.rules.backend import backend, backend_trend
-from components.monitoring.rules.model import Alert, Group, Windows
+from components.monitoring.rules.model import Alert, Group
 from components.monitoring.rules.resources import resources, secret_ages
 from components.monitoring.rules.services import services
 from components.monitoring.rules.traffic import error_budget, traffic
 from components.monitoring.rules.watch import watch
+from components.monitoring.windows import Windows
 from components.settings import StackSettings
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from components.monitoring.rules.model import SLOW_SECONDS, Alert, Group, Rule, Windows
+from components.monitoring.rules.model import SLOW_SECONDS, Alert, Group, Rule
 from components.monitoring.rules.traffic import HOUR, MINUTE, levels
 from components.monitoring.rules.trend import rising
+from components.monitoring.windows import Windows
 from components.settings import StackSettings
 
 MEMORY = 'medianest_container_memory_bytes{component="backend"}'

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from components.monitoring.rules.model import Action, Alert, Group, Severity, Windows
+from components.monitoring.rules.model import Action, Alert, Group, Severity
 from components.monitoring.scraping import ASIDE_SECONDS, PROBE_SECONDS
+from components.monitoring.windows import Windows
 from components.settings import StackSettings
 
 # Looked at more often than the rest: a part that is gone has to be told of within 15 s.

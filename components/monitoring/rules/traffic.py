@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from components.monitoring.rules.model import (
-    SLOW_SECONDS,
-    Action,
-    Alert,
-    Group,
-    Recording,
-    Rule,
-    Severity,
-    Windows,
-)
+from components.monitoring.rules.model import SLOW_SECONDS, Action, Alert, Group, Recording, Rule, Severity
+from components.monitoring.windows import Windows
 from components.settings import StackSettings
 
 # Answers of the gateway to clients, those that no backend gave among them.

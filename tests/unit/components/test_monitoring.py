@@ -11,8 +11,9 @@ import yaml
 from components.monitoring.notifying import GUARDIAN_URL, PAGE, alertmanager_configuration
 from components.monitoring.rules import alerts, rule_groups, rules_file
 from components.monitoring.rules.backend import MEGABYTE, memory_levels
-from components.monitoring.rules.model import Alert, Windows, duration
+from components.monitoring.rules.model import Alert
 from components.monitoring.scraping import jobs, prometheus_configuration
+from components.monitoring.windows import Windows, duration
 from components.settings import (
     AlertSettings,
     BackendSettings,
