@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pulumi
@@ -15,6 +16,7 @@ from components.accounts import (
     monitoring_acl_rules,
     monitoring_statements,
     psql,
+    retirement_statements,
     role_statements,
     scram_verifier,
 )
@@ -55,6 +57,12 @@ class _PostgresProvider(_AccountProvider):
 
 
 class _PostgresMonitoringProvider(_PostgresProvider):
+    def delete(self, _id: str, props: Properties) -> None:
+        """A stack that is not watched any more, or is going: then the server may be gone before."""
+        command = psql(props["administrator"], props["database"])
+        with suppress(Exception):
+            run_in_container(props["container"], command, retirement_statements(props["account"]))
+
     def statements(self, props: Properties, verifier: str) -> str:
         return monitoring_statements(props["account"], verifier)
 
@@ -73,6 +81,12 @@ class _RedisProvider(_AccountProvider):
 
 
 class _RedisMonitoringProvider(_RedisProvider):
+    def delete(self, _id: str, props: Properties) -> None:
+        """A stack that is not watched any more, or is going: then the server may be gone before."""
+        command = as_redis_administrator(props["administrator_file"])
+        with suppress(Exception):
+            run_in_container(props["container"], command, f"ACL DELUSER {props['account']}\n")
+
     def rules(self, password: str) -> str:
         return monitoring_acl_rules(password)
 
