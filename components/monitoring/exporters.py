@@ -12,6 +12,7 @@ from components.containers import run_workload
 from components.images import ServiceImage
 from components.monitoring.account import MonitoringAccount
 from components.monitoring.scraping import (
+    HEALTH_SECONDS,
     NODE_EXPORTER_PORT,
     POSTGRES_EXPORTER_PORT,
     REDIS_EXPORTER_PORT,
@@ -21,7 +22,6 @@ from components.stack import Stack
 from components.workload import Attachment, Probe, UpdatePolicy, Workload
 
 USER = "9100"
-PROBE_SECONDS = 5.0
 # Their own time-out: shorter than Prometheus', so that they still say what does not answer.
 ANSWER_SECONDS = 2
 
@@ -52,6 +52,7 @@ class Exporters(pulumi.ComponentResource):
             command: Sequence[str],
             networks: Sequence[pulumi.Output[str]],
             environment: Mapping[str, pulumi.Input[str]],
+            needed: Sequence[pulumi.Resource] = (),
             files: SecretFiles | None = None,
         ) -> list[docker.Container]:
             limits = stack.settings.monitoring.exporters.limits
@@ -67,10 +68,10 @@ class Exporters(pulumi.ComponentResource):
                     networks=[Attachment(network, [name]) for network in networks],
                     limits=limits,
                     labels=stack.labels(name),
-                    probe=Probe(["http-probe", str(port), "/"], interval=PROBE_SECONDS),
+                    probe=Probe(["http-probe", str(port), "/"], interval=HEALTH_SECONDS),
                     update=UpdatePolicy.STOP_FIRST,
                 ),
-                pulumi.ResourceOptions(parent=self, depends_on=[*ready, *([files] if files else [])]),
+                pulumi.ResourceOptions(parent=self, depends_on=[*needed, *([files] if files else [])]),
             )
 
         def secret_files(name: str, account: MonitoringAccount, content: pulumi.Output[str]) -> SecretFiles:
@@ -96,6 +97,7 @@ class Exporters(pulumi.ComponentResource):
                     "DATA_SOURCE_USER": postgres.name,
                     "DATA_SOURCE_PASS_FILE": f"{DIRECTORY}/password",
                 },
+                ready,
                 secret_files("postgres-exporter", postgres, postgres.secret.current),
             ),
             "redis-exporter": exporter(
@@ -108,6 +110,7 @@ class Exporters(pulumi.ComponentResource):
                     "REDIS_USER": redis.name,
                     "REDIS_PASSWORD_FILE": f"{DIRECTORY}/password",
                 },
+                ready,
                 secret_files("redis-exporter", redis, redis_passwords),
             ),
             "node-exporter": exporter(
