@@ -27,7 +27,10 @@ ANSWER_SECONDS = 2
 
 
 class Exporters(pulumi.ComponentResource):
-    """Three containers of one image. Each has the network of what it asks, and its password alone."""
+    """Three containers of one image. Each has the network of what it asks, and its password alone.
+
+    They wait for nothing: they ask anew with each reading, until Postgres and Redis know their accounts.
+    """
 
     containers: Mapping[str, list[docker.Container]]
 
@@ -39,7 +42,6 @@ class Exporters(pulumi.ComponentResource):
         data_network: pulumi.Output[str],
         postgres: MonitoringAccount,
         redis: MonitoringAccount,
-        ready: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("medianest:index:Exporters", "exporters", {}, opts)
@@ -52,7 +54,6 @@ class Exporters(pulumi.ComponentResource):
             command: Sequence[str],
             networks: Sequence[pulumi.Output[str]],
             environment: Mapping[str, pulumi.Input[str]],
-            needed: Sequence[pulumi.Resource] = (),
             files: SecretFiles | None = None,
         ) -> list[docker.Container]:
             limits = stack.settings.monitoring.exporters.limits
@@ -71,7 +72,7 @@ class Exporters(pulumi.ComponentResource):
                     probe=Probe(["http-probe", str(port), "/"], interval=HEALTH_SECONDS),
                     update=UpdatePolicy.STOP_FIRST,
                 ),
-                pulumi.ResourceOptions(parent=self, depends_on=[*needed, *([files] if files else [])]),
+                pulumi.ResourceOptions(parent=self, depends_on=[files] if files else []),
             )
 
         def secret_files(name: str, account: MonitoringAccount, content: pulumi.Output[str]) -> SecretFiles:
@@ -97,7 +98,6 @@ class Exporters(pulumi.ComponentResource):
                     "DATA_SOURCE_USER": postgres.name,
                     "DATA_SOURCE_PASS_FILE": f"{DIRECTORY}/password",
                 },
-                ready,
                 secret_files("postgres-exporter", postgres, postgres.secret.current),
             ),
             "redis-exporter": exporter(
@@ -110,7 +110,6 @@ class Exporters(pulumi.ComponentResource):
                     "REDIS_USER": redis.name,
                     "REDIS_PASSWORD_FILE": f"{DIRECTORY}/password",
                 },
-                ready,
                 secret_files("redis-exporter", redis, redis_passwords),
             ),
             "node-exporter": exporter(
