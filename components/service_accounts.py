@@ -13,10 +13,10 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider,
 from components.accounts import (
     acl_rules,
     as_redis_administrator,
+    closing_statements,
     monitoring_acl_rules,
     monitoring_statements,
     psql,
-    retirement_statements,
     role_statements,
     scram_verifier,
 )
@@ -61,7 +61,7 @@ class _PostgresMonitoringProvider(_PostgresProvider):
         """A stack that is not watched any more, or is going: then the server may be gone before."""
         command = psql(props["administrator"], props["database"])
         with suppress(Exception):
-            run_in_container(props["container"], command, retirement_statements(props["account"]))
+            run_in_container(props["container"], command, closing_statements(props["account"]))
 
     def statements(self, props: Properties, verifier: str) -> str:
         return monitoring_statements(props["account"], verifier)
