@@ -12,6 +12,7 @@ from components.gateway import Gateway
 from components.hardening.enforcement import enforce
 from components.images import Images
 from components.lease import lease_volume
+from components.monitoring.component import Monitoring
 from components.networks import Networks
 from components.owner import StackOwner
 from components.postgres import Postgres
@@ -56,7 +57,9 @@ backend = Backend(
     leased,
 )
 gateway = Gateway(stack, networks, images, leased)
-Seal("seal", [backup_key, networks, postgres, redis, backend, gateway], protected=settings.data.protected)
+monitoring = Monitoring(stack, networks, postgres, redis, backend)
+parts = [backup_key, networks, postgres, redis, backend, gateway, monitoring]
+Seal("seal", parts, protected=settings.data.protected)
 
 pulumi.export("url", gateway.url)
 pulumi.export("release", backend.release)
@@ -68,13 +71,34 @@ pulumi.export(
         "backend": [container.name for container in backend.containers],
         "postgres": [container.name for container in postgres.containers],
         "redis": [container.name for container in redis.containers],
+        **{
+            component: [container.name for container in containers]
+            for component, containers in monitoring.containers.items()
+        },
     },
 )
-pulumi.export("networks", {"public": networks.public, "data": networks.data})
-pulumi.export("volumes", {"postgres": postgres.volume, "redis": redis.volume, **backend.volumes})
+pulumi.export(
+    "networks",
+    {
+        "public": networks.public,
+        "data": networks.data,
+        **({"monitoring": networks.monitoring} if networks.monitoring else {}),
+    },
+)
+pulumi.export(
+    "volumes", {"postgres": postgres.volume, "redis": redis.volume, **backend.volumes, **monitoring.volumes}
+)
 pulumi.export("owner", stack.owner)
 # Of the last update that went all the way: what a rotation starts from, and who has taken over.
 pulumi.export("generations", {name: settings.generation(name) for name in settings.secret_names()})
-pulumi.export("accounts", {"postgres": postgres.role, "redis": redis.user})
+pulumi.export(
+    "accounts",
+    {
+        "postgres": postgres.role,
+        "redis": redis.user,
+        **({"postgres_monitoring": postgres.monitoring.name} if postgres.monitoring else {}),
+        **({"redis_monitoring": redis.monitoring.name} if redis.monitoring else {}),
+    },
+)
 pulumi.export("pin", {"release": settings.pin.release, "since": settings.pin.since} if settings.pin else None)
 pulumi.export("lease", settings.lease.model_dump() if settings.lease else None)

@@ -22,8 +22,18 @@ _AS_ADMINISTRATOR = (
 _ROLE_OPTIONS = (
     "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT -1 VALID UNTIL 'infinity'"
 )
+# What asks a service for its figures sees no data.
+MONITORING = "monitoring"
+MONITORING_GROUP = "pg_monitor"
+_MONITORING_PERMISSIONS = (
+    "resetkeys resetchannels -@all +ping +info +client|setname +latency|latest +slowlog|len +slowlog|get"
+)
 # All but what administers.
 _ACL_PERMISSIONS = "resetkeys resetchannels ~* &* +@all -@admin -@dangerous +info +keys"
+
+
+# Another run that is under way goes first.
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('medianest roles')) \\g /dev/null"
 
 
 def other_slot(slot: str) -> str:
@@ -57,18 +67,11 @@ def owner_role(administrator: str) -> str:
 def role_statements(administrator: str, database: str, role: str, verifier: str) -> str:
     """What psql has to do, all of it or nothing, as often as one likes."""
     owner = owner_role(administrator)
-
-    def create(name: str, options: str) -> str:
-        # Names are those of the settings, which take no quotes.
-        exists = f"SELECT FROM pg_roles WHERE rolname = '{name}'"
-        return f"SELECT 'CREATE ROLE \"{name}\" {options}' WHERE NOT EXISTS ({exists}) \\gexec"
-
     lines = [
         "BEGIN;",
-        # One at a time; another run that is under way goes first.
-        "SELECT pg_advisory_xact_lock(hashtext('medianest roles')) \\g /dev/null",
-        create(owner, "NOLOGIN"),
-        create(role, "NOLOGIN"),
+        _ONE_AT_A_TIME,
+        _create_role(owner, "NOLOGIN"),
+        _create_role(role, "NOLOGIN"),
         f'ALTER DATABASE "{database}" OWNER TO "{owner}";',
         f'ALTER SCHEMA public OWNER TO "{owner}";',
         f'GRANT "{owner}" TO "{role}";',
@@ -80,6 +83,30 @@ def role_statements(administrator: str, database: str, role: str, verifier: str)
         "\\q",
     ]
     return "\n".join(lines) + "\n"
+
+
+def monitoring_statements(role: str, verifier: str) -> str:
+    """What psql has to do for a role that may see the server's figures, and no data.
+
+    Source: https://www.postgresql.org/docs/17/predefined-roles.html, pg_monitor
+    """
+    lines = [
+        "BEGIN;",
+        _ONE_AT_A_TIME,
+        _create_role(role, "NOLOGIN"),
+        f'ALTER ROLE "{role}" {_ROLE_OPTIONS};',
+        f'GRANT {MONITORING_GROUP} TO "{role}";',
+        f"ALTER ROLE \"{role}\" LOGIN PASSWORD '{verifier}';",
+        "COMMIT;",
+        "\\q",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _create_role(name: str, options: str) -> str:
+    # Names are those of the settings, which take no quotes.
+    exists = f"SELECT FROM pg_roles WHERE rolname = '{name}'"
+    return f"SELECT 'CREATE ROLE \"{name}\" {options}' WHERE NOT EXISTS ({exists}) \\gexec"
 
 
 def scram_verifier(password: str, salt: bytes, iterations: int = SCRAM_ITERATIONS) -> str:
@@ -107,6 +134,11 @@ def retirement_statements(role: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def closing_statements(role: str) -> str:
+    """Lets nobody log in with a role any more, whoever uses it now."""
+    return f'ALTER ROLE "{role}" NOLOGIN PASSWORD NULL;\n\\q\n'
+
+
 def as_redis_administrator(password_file: str) -> list[str]:
     """The command that takes one line for Redis. Its first answer is that to logging in."""
     return ["sh", "-c", _AS_ADMINISTRATOR, "sh", password_file]
@@ -117,9 +149,23 @@ def acl_rules(password: str) -> str:
     return f"on {password_hash(password)} {_ACL_PERMISSIONS}"
 
 
+def monitoring_acl_rules(password: str) -> str:
+    """What the exporter's user may do: ask for figures."""
+    return f"on {password_hash(password)} {_MONITORING_PERMISSIONS}"
+
+
 def acl_permissions() -> set[str]:
     """The same as the rules that Redis tells of such a user."""
-    return {rule for rule in _ACL_PERMISSIONS.split() if not rule.startswith("reset")}
+    return _rules_alone(_ACL_PERMISSIONS)
+
+
+def monitoring_acl_permissions() -> set[str]:
+    """The same of the exporter's user."""
+    return _rules_alone(_MONITORING_PERMISSIONS)
+
+
+def _rules_alone(permissions: str) -> set[str]:
+    return {rule for rule in permissions.split() if not rule.startswith("reset")}
 
 
 def password_hash(password: str) -> str:

@@ -47,6 +47,24 @@ from components.settings.environments import (
 from components.settings.lease import (
     LeaseSettings as LeaseSettings,
 )
+from components.settings.monitoring import (
+    TEAM_SECRETS as TEAM_SECRETS,
+)
+from components.settings.monitoring import (
+    AlertSettings as AlertSettings,
+)
+from components.settings.monitoring import (
+    EmailSettings as EmailSettings,
+)
+from components.settings.monitoring import (
+    Levels as Levels,
+)
+from components.settings.monitoring import (
+    LevelsDown as LevelsDown,
+)
+from components.settings.monitoring import (
+    MonitoringSettings as MonitoringSettings,
+)
 from components.settings.operation import (
     BackupSettings as BackupSettings,
 )

@@ -8,11 +8,12 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from components.settings.base import SECRET_NAME, LimitSettings, Port, Settings, UrlPath
+from components.settings.monitoring import TEAM_SECRETS
 
 COMPONENT_KEYS = frozenset(
     {
         *("backend", "postgres", "redis", "gateway", "verification"),
-        *("data", "backup", "deploy", "generations", "pin"),
+        *("data", "backup", "deploy", "monitoring", "generations", "pin"),
         *("environments", "lease"),
     }
 )
@@ -74,6 +75,10 @@ SERVICE_SECRETS: Mapping[str, SecretSettings] = {
     "redis_password": SecretSettings(length=40),
     # 43 characters of base64 are 256 bits.
     "backup_key": SecretSettings(length=43, minimum_length=32, previous=True),
+    # Of a stack that is watched (`monitoring.enabled`).
+    "postgres_monitoring_password": SecretSettings(length=40),
+    "redis_monitoring_password": SecretSettings(length=40),
+    "guardian_token": SecretSettings(length=48, minimum_length=32, previous=True),
 }
 
 
@@ -112,7 +117,7 @@ class BackendSettings(Settings):
         for name in secrets:
             if not SECRET_NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is not a secret's name: lower case letters, digits and _")
-            if name in COMPONENT_KEYS | RESERVED_FILES | SERVICE_SECRETS.keys():
+            if name in COMPONENT_KEYS | RESERVED_FILES | TEAM_SECRETS | SERVICE_SECRETS.keys():
                 raise ValueError(f"{name!r} is taken by the toolkit")
         return secrets
 

@@ -1,4 +1,4 @@
-"""The accounts that backends log in with: whether they are there, and whether the recorded one gets in.
+"""The accounts that backends and exporters log in with: are they there, and do the recorded ones get in.
 
 Passwords go nowhere: what a service keeps of one is held against the recorded one here.
 """
@@ -14,8 +14,11 @@ from dataclasses import replace
 from typing import Any
 
 from components.accounts import (
+    MONITORING,
+    MONITORING_GROUP,
     acl_permissions,
     as_redis_administrator,
+    monitoring_acl_permissions,
     owner_role,
     password_hash,
     psql,
@@ -46,6 +49,11 @@ def component(account: Recorded) -> str:
     return "redis" if "administrator_file" in account.inputs else "postgres"
 
 
+def watches(account: Recorded) -> bool:
+    """Whether it is an exporter's, which sees figures and no data."""
+    return account.inputs.get("purpose") == MONITORING
+
+
 def look_at_account(account: Recorded, service: Recorded | None, run_in: RunIn) -> list[Finding]:
     """Ask the service, in the container that the record names, as its administrator.
 
@@ -58,7 +66,9 @@ def look_at_account(account: Recorded, service: Recorded | None, run_in: RunIn) 
     said = run_in(
         inputs["container"],
         psql(inputs["administrator"], inputs["database"]),
-        role_question(inputs["account"], owner_role(inputs["administrator"])),
+        role_question(
+            inputs["account"], MONITORING_GROUP if watches(account) else owner_role(inputs["administrator"])
+        ),
     )
     return judge_postgres(account, json.loads(said) if said else None)
 
@@ -90,10 +100,11 @@ def judge_postgres(account: Recorded, role: Mapping[str, Any] | None) -> list[Fi
         told.append(_finding(account, "login", "allowed", "not allowed", _NO_LOGIN))
     if not fits(str(role["verifier"] or ""), account.inputs["password"]):
         told.append(_finding(account, "password", MASKED, OTHER, _NO_LOGIN))
+    rights = f"of {MONITORING_GROUP}" if watches(account) else "of the owner of the data"
     if not role["member"]:
-        told.append(_finding(account, "membership", "of the owner of the data", "none", _RIGHTS))
+        told.append(_finding(account, "membership", rights, "none", _RIGHTS))
     if role["above"]:
-        told.append(_finding(account, "rights", "of the owner of the data", ABOVE, _RIGHTS))
+        told.append(_finding(account, "rights", rights, ABOVE, _RIGHTS))
     return told
 
 
@@ -131,8 +142,11 @@ def judge_redis(account: Recorded, service: Recorded | None, said: str) -> list[
         told.append(_finding(account, "login", "allowed", "not allowed", _NO_LOGIN))
     if password_hash(account.inputs["password"]) not in rules or "nopass" in rules:
         told.append(_finding(account, "password", MASKED, OTHER, _NO_LOGIN))
-    if {rule for rule in rules if rule[0] in _RULES} != acl_permissions():
-        told.append(_finding(account, "rights", "all but to administer", OTHER, _RIGHTS))
+    permissions, meant = acl_permissions(), "all but to administer"
+    if watches(account):
+        permissions, meant = monitoring_acl_permissions(), "to ask for figures"
+    if {rule for rule in rules if rule[0] in _RULES} != permissions:
+        told.append(_finding(account, "rights", meant, OTHER, _RIGHTS))
     return told
 
 

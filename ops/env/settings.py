@@ -60,6 +60,7 @@ def render(
     differ("backend", replicas=1)
     differ("gateway", port=port)
     differ("data", protected=False)
+    differ("monitoring", enabled=False)
     deploy = config.get(f"{project}:deploy") or {}
     differ("deploy", watch={**(deploy.get("watch") or {}), "seconds": 0})
     differ("lease", **lease.model_dump(exclude_none=True))

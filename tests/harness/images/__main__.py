@@ -18,6 +18,6 @@ stack = Stack(
     StackSettings(backend=BackendSettings(build=BuildSettings(target="test"))),
     pulumi.Output.from_input("tests"),
 )
-for service in ("postgres", "redis", "gateway"):
+for service in ("postgres", "redis", "gateway", "prometheus", "alertmanager", "exporters"):
     pulumi.export(service, ServiceImage(stack, service, None).id)
 pulumi.export("app", BackendImage(stack).id)

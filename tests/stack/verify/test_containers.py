@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from components import labels
 from ops.restart_loops import find_loops
-from tests.harness.deployed_stack import DeployedStack
+from tests.harness.deployed_stack import WATCHING, DeployedStack
 
-USERS = {"postgres": "999", "redis": "999", "gateway": "99"}
+USERS = {"postgres": "999", "redis": "999", "gateway": "99", **WATCHING}
 
 
 def test_every_component_runs_with_its_replicas(stack: DeployedStack) -> None:
@@ -15,6 +15,7 @@ def test_every_component_runs_with_its_replicas(stack: DeployedStack) -> None:
         "backend": stack.settings.backend.replicas,
         "postgres": 1,
         "redis": 1,
+        **(dict.fromkeys(WATCHING, 1) if stack.watched else {}),
     }
 
 
@@ -72,7 +73,8 @@ def test_the_images_tag_follows_the_stack(stack: DeployedStack) -> None:
 
 
 def test_loaders_never_ran(stack: DeployedStack) -> None:
-    assert len(stack.loaders) == 4
+    # Secrets of three services and the gateway's configuration; with the watch five more.
+    assert len(stack.loaders) == (9 if stack.watched else 4)
     for loader in stack.loaders:
         assert loader.attrs["State"]["Status"] == "created", loader.name
         assert loader.attrs["State"]["StartedAt"].startswith("0001-"), loader.name

@@ -18,6 +18,7 @@ from components.gateway import Gateway
 from components.hardening.enforcement import enforce
 from components.images import Images
 from components.lease import lease_volume
+from components.monitoring.component import Monitoring
 from components.networks import Networks
 from components.owner import StackOwner
 from components.postgres import Postgres
@@ -109,6 +110,7 @@ def declare(settings: StackSettings) -> None:
     images, networks = Images(stack), Networks(stack)
     postgres = Postgres(stack, networks, images, None)
     redis = Redis(stack, networks, images, None)
-    Backend(stack, networks, images, postgres, redis, {})
+    backend = Backend(stack, networks, images, postgres, redis, {})
     Gateway(stack, networks, images)
+    Monitoring(stack, networks, postgres, redis, backend)
     settle()

@@ -17,6 +17,7 @@ from components.settings import (
     GatewaySettings,
     LeaseSettings,
     LimitSettings,
+    MonitoringSettings,
     PinnedImage,
     PinSettings,
     SecretSettings,
@@ -25,6 +26,8 @@ from components.settings import (
 )
 from tests.unit.components.mocked_engine import Engine, declare, mocked, settle
 
+DATA = ("postgres", "redis")
+WATCHING = ("prometheus", "alertmanager", "postgres-exporter", "redis-exporter", "node-exporter")
 SETTINGS = StackSettings(
     backend=BackendSettings(
         replicas=3,
@@ -51,7 +54,17 @@ def labels_of(inputs: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_stack_is_a_gateway_backends_postgres_and_redis(engine: Engine) -> None:
-    assert set(containers(engine)) == {"gateway", "backend-0", "backend-1", "backend-2", "postgres", "redis"}
+    assert set(containers(engine)) == {"gateway", "backend-0", "backend-1", "backend-2", *WATCHING, *DATA}
+
+
+def test_a_stack_that_is_not_watched_has_nothing_of_it() -> None:
+    with mocked() as unwatched:
+        declare(StackSettings(monitoring=MonitoringSettings(enabled=False)))
+    assert set(containers(unwatched)) == {"gateway", "backend-0", *DATA}
+    assert set(unwatched.of("Network")) == {"public", "data"}
+    resources = [item.name for item in unwatched.declared if item.type.endswith(":Resource")]
+    assert not any("monitoring" in name or "guardian" in name for name in resources)
+    assert not any(name.startswith(("prometheus", "alertmanager")) for name in unwatched.of("Volume"))
 
 
 def test_everything_carries_the_constant_labels(engine: Engine) -> None:
@@ -84,6 +97,9 @@ def test_secrets_are_files_of_the_user_that_reads_them(engine: Engine) -> None:
         "backend-secrets-loader": "1001",
         "postgres-secrets-loader": "999",
         "redis-secrets-loader": "999",
+        "alertmanager-secrets-loader": "9093",
+        "postgres-exporter-secrets-loader": "9100",
+        "redis-exporter-secrets-loader": "9100",
     }
     assert set(loaders) == set(owners)
     for name, inputs in loaders.items():
@@ -96,13 +112,15 @@ def test_secrets_are_files_of_the_user_that_reads_them(engine: Engine) -> None:
 
 
 def test_a_consumer_mounts_its_own_secrets_only(engine: Engine) -> None:
-    for name in ("backend-0", "postgres", "redis"):
+    for name in ("backend-0", "postgres", "redis", "alertmanager", "postgres-exporter", "redis-exporter"):
         (mount,) = (
             mount for mount in containers(engine)[name]["mounts"] if mount["target"] == "/run/secrets"
         )
         assert mount["readOnly"] is True
-        assert mount["source"] == f"{name.split('-')[0]}-secrets"
-    assert all(mount["target"] != "/run/secrets" for mount in containers(engine)["gateway"]["mounts"])
+        assert mount["source"] == f"{name.removesuffix('-0')}-secrets"
+    for name in ("gateway", "prometheus", "node-exporter"):
+        mounts = containers(engine)[name].get("mounts") or []
+        assert all(mount["target"] != "/run/secrets" for mount in mounts), name
 
 
 def test_only_the_gateway_publishes_a_port(engine: Engine) -> None:
@@ -110,14 +128,20 @@ def test_only_the_gateway_publishes_a_port(engine: Engine) -> None:
     assert published == {"gateway": [{"internal": 8080, "external": 4001, "ip": "127.0.0.9"}]}
 
 
-def test_postgres_and_redis_are_on_the_internal_network_alone(engine: Engine) -> None:
+def test_networks_are_as_few_as_they_can_be(engine: Engine) -> None:
     assert engine.of("Network")["data"]["internal"] is True
+    assert engine.of("Network")["monitoring"]["internal"] is True
     assert not engine.of("Network")["public"].get("internal")
     for name, networks in {
         "postgres": ["data"],
         "redis": ["data"],
         "gateway": ["public"],
         "backend-0": ["public", "data"],
+        "prometheus": ["monitoring", "public"],
+        "alertmanager": ["monitoring"],
+        "postgres-exporter": ["monitoring", "data"],
+        "redis-exporter": ["monitoring", "data"],
+        "node-exporter": ["monitoring"],
     }.items():
         assert [item["name"] for item in containers(engine)[name]["networksAdvanced"]] == networks, name
 
@@ -207,7 +231,7 @@ def test_a_long_lived_stack_has_no_lease(engine: Engine) -> None:
 
 
 def test_shared_images_belong_to_no_stack(engine: Engine) -> None:
-    for service in ("postgres", "redis", "gateway"):
+    for service in ("postgres", "redis", "gateway", "prometheus", "alertmanager", "exporters"):
         image = engine.of("RemoteImage")[f"{service}-image"]
         assert image["build"]["label"] == {"medianest.component": service}
 

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from components.accounts import acl_permissions, password_hash, scram_verifier
+from components.accounts import (
+    MONITORING,
+    acl_permissions,
+    monitoring_acl_permissions,
+    password_hash,
+    scram_verifier,
+)
 from ops.drift.accounts import fits, is_account, judge_postgres, judge_redis, look_at_account
 from ops.drift.model import Mending
 from ops.drift.record import DYNAMIC, Recorded
@@ -118,3 +126,27 @@ def test_each_is_asked_in_its_own_container_and_told_no_password() -> None:
 def test_other_resources_are_no_accounts() -> None:
     assert is_account(POSTGRES)
     assert not is_account(Recorded("urn", DYNAMIC, "c1", {"container": "c1", "limit": 1}))
+
+
+def _of_an_exporter(account: Recorded) -> Recorded:
+    return replace(account, inputs={**account.inputs, "purpose": MONITORING})
+
+
+def test_an_exporters_role_belongs_to_another_group() -> None:
+    asked: list[str] = []
+
+    def run_in(_container: str, _command: list[str], given: str) -> str:
+        asked.append(given)
+        return json.dumps(ROLE | {"member": False})
+
+    (found,) = look_at_account(_of_an_exporter(POSTGRES), None, run_in)
+    assert "rolname = 'pg_monitor'" in asked[0]
+    assert (found.property, found.recorded) == ("membership", "of pg_monitor")
+
+
+def test_an_exporters_user_may_ask_for_figures_and_no_more() -> None:
+    user = f"on {password_hash(PASSWORD)} {' '.join(sorted(monitoring_acl_permissions()))}"
+    exporter = _of_an_exporter(REDIS)
+    assert judge_redis(exporter, None, f"OK\nuser backend_a {user}") == []
+    (found,) = judge_redis(exporter, None, f"OK\nuser backend_a {user} +get")
+    assert (found.property, found.recorded) == ("rights", "to ask for figures")

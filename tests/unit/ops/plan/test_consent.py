@@ -70,7 +70,7 @@ def test_what_interrupts_nobody_is_not_looked_at(remembered: Session, values: di
     "values",
     [
         {"gateway": {"port": 3001}},
-        {"gateway": {"address": "0.0.0.0"}},
+        {"gateway": {"address": "192.0.2.7"}},
         {"gateway": {"limits": {"memory_mb": 256}}},
         {"postgres": {"max_connections": 120}},
         {"postgres": {"image": "postgres:17"}},
