@@ -66,10 +66,11 @@ def suites() -> list[Suite]:
         ),
         Suite("dockerfiles", (str(tools / "hadolint"), "--no-color", *dockerfiles(root)), static=True),
         Suite("scripts", (str(tools / "shellcheck"), *shell_scripts(root)), static=True),
-        Suite("unit", (python, "-m", "pytest", "tests/unit"), static=True),
+        Suite("unit", (python, "-m", "pytest", "-n", "2", "tests/unit"), static=True),
         Suite("review", (python, "-m", "pytest", "tests/review")),
         Suite("images", (python, "-m", "pytest", "tests/images")),
         Suite("app", (python, "-m", "tests.harness.app_suite")),
+        Suite("app on asyncio", (python, "-m", "tests.harness.app_suite", "-m", "slow"), quick=False),
         Suite("setup", (python, "-m", "pytest", "tests/setup", "-m", "not slow")),
         Suite("setup for real", (python, "-m", "pytest", "tests/setup", "-m", "slow"), quick=False),
         Suite(

@@ -34,7 +34,7 @@ from workers.pools import (
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=["uvloop", pytest.param("asyncio", marks=pytest.mark.slow)])
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """Both loops that a server may run on."""
     return "asyncio", {"use_uvloop": request.param == "uvloop"}
