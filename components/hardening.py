@@ -8,6 +8,8 @@ from typing import Any
 
 import pulumi
 
+from components import labels
+
 Properties = Mapping[str, Any]
 
 
@@ -109,6 +111,36 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Exemption:
+    """A rule that one component need not keep. `allows` is what it has to keep in its place."""
+
+    component: str
+    rule: str
+    reason: str
+    allows: Callable[[Properties], bool]
+
+
+def _binds(properties: Properties) -> list[tuple[Any, Any]]:
+    """The host's files and directories in a container: where they are there, and whether read-only."""
+    mounts = _get(properties, "mounts") or []
+    return [
+        (_get(mount, "target"), _get(mount, "read_only") or _get(mount, "readOnly"))
+        for mount in mounts
+        if _get(mount, "type") != "volume"
+    ]
+
+
+EXEMPTIONS: tuple[Exemption, ...] = (
+    Exemption(
+        "engine-proxy",
+        "no mounts of the host's",
+        "it is what keeps the engine's socket from everybody else, and has nothing but that",
+        lambda p: _binds(p) == [("/var/run/docker.sock", True)] and len(_get(p, "mounts")) == 1,
+    ),
+)
+
+
 def is_loader(properties: Properties) -> bool:
     """Whether it is a container in which no process ever runs: it only takes files into a volume.
 
@@ -125,7 +157,20 @@ def broken_rules(properties: Properties) -> list[Rule]:
     """The rules that a container's properties break, in the table's order."""
     mounts_only = [rule for rule in RULES if rule.name in LOADER_RULES]
     rules = mounts_only if is_loader(properties) else RULES
-    return [rule for rule in rules if not rule.holds(properties)]
+    return [rule for rule in rules if not rule.holds(properties) and not _is_exempt(rule, properties)]
+
+
+def _is_exempt(rule: Rule, properties: Properties) -> bool:
+    component = _component(properties)
+    return any(
+        exemption.component == component and exemption.rule == rule.name and exemption.allows(properties)
+        for exemption in EXEMPTIONS
+    )
+
+
+def _component(properties: Properties) -> Any:
+    found = _get(properties, "labels") or []
+    return next((_get(item, "value") for item in found if _get(item, "label") == labels.COMPONENT), None)
 
 
 # What a container that never runs must keep all the same.

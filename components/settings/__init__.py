@@ -21,6 +21,9 @@ from components.settings.backend import (
     BuildSettings as BuildSettings,
 )
 from components.settings.backend import (
+    HealingSettings as HealingSettings,
+)
+from components.settings.backend import (
     HealthSettings as HealthSettings,
 )
 from components.settings.backend import (
@@ -40,6 +43,39 @@ from components.settings.base import (
 )
 from components.settings.base import (
     SettingsError as SettingsError,
+)
+from components.settings.guardian import (
+    BackoffSettings as BackoffSettings,
+)
+from components.settings.guardian import (
+    BudgetSettings as BudgetSettings,
+)
+from components.settings.guardian import (
+    EngineSettings as EngineSettings,
+)
+from components.settings.guardian import (
+    GuardianSettings as GuardianSettings,
+)
+from components.settings.guardian import (
+    ReportSettings as ReportSettings,
+)
+from components.settings.monitoring import (
+    TEAM_SECRETS as TEAM_SECRETS,
+)
+from components.settings.monitoring import (
+    AlertSettings as AlertSettings,
+)
+from components.settings.monitoring import (
+    EmailSettings as EmailSettings,
+)
+from components.settings.monitoring import (
+    Levels as Levels,
+)
+from components.settings.monitoring import (
+    LevelsDown as LevelsDown,
+)
+from components.settings.monitoring import (
+    MonitoringSettings as MonitoringSettings,
 )
 from components.settings.operation import (
     BackupSettings as BackupSettings,

@@ -8,15 +8,16 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from components.settings.base import SECRET_NAME, LimitSettings, Port, Settings, UrlPath
+from components.settings.monitoring import TEAM_SECRETS
 
 COMPONENT_KEYS = frozenset(
     {
         *("backend", "postgres", "redis", "gateway", "verification"),
-        *("data", "backup", "deploy", "generations", "pin"),
+        *("data", "backup", "deploy", "monitoring", "guardian", "generations", "pin"),
     }
 )
 # File names that the toolkit writes into /run/secrets itself.
-RESERVED_FILES = frozenset({"database_url", "redis_url"})
+RESERVED_FILES = frozenset({"database_url", "redis_url", "guardian_token"})
 
 
 class BuildSettings(Settings):
@@ -73,6 +74,10 @@ SERVICE_SECRETS: Mapping[str, SecretSettings] = {
     "redis_password": SecretSettings(length=40),
     # 43 characters of base64 are 256 bits.
     "backup_key": SecretSettings(length=43, minimum_length=32, previous=True),
+    # Of a stack that is watched (`monitoring.enabled`).
+    "postgres_monitoring_password": SecretSettings(length=40),
+    "redis_monitoring_password": SecretSettings(length=40),
+    "guardian_token": SecretSettings(length=48, minimum_length=32, previous=True),
 }
 
 
@@ -81,6 +86,18 @@ class VolumeSettings(Settings):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
     path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]+$", description="Mount point in the container.")]
+
+
+class HealingSettings(Settings):
+    """What the guardian may ask of each replica, with the token of the secret file `guardian_token`."""
+
+    restart_workers: UrlPath | None = Field(
+        "/internal/workers/restart",
+        description="POST: replaces the worker processes; null for a restart of the backend instead.",
+    )
+    stack_dump: UrlPath | None = Field(
+        "/internal/stack", description="GET: what threads and tasks are at, as text, for the evidence."
+    )
 
 
 class BackendSettings(Settings):
@@ -94,6 +111,7 @@ class BackendSettings(Settings):
     )
     replicas: int = Field(1, ge=1, le=50)
     health: HealthSettings = HealthSettings()
+    healing: HealingSettings = HealingSettings()
     drain_seconds: int = Field(
         15, ge=1, le=600, description="Between SIGTERM and SIGKILL: for not-ready, draining and stopping."
     )
@@ -111,7 +129,7 @@ class BackendSettings(Settings):
         for name in secrets:
             if not SECRET_NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is not a secret's name: lower case letters, digits and _")
-            if name in COMPONENT_KEYS | RESERVED_FILES | SERVICE_SECRETS.keys():
+            if name in COMPONENT_KEYS | RESERVED_FILES | TEAM_SECRETS | SERVICE_SECRETS.keys():
                 raise ValueError(f"{name!r} is taken by the toolkit")
         return secrets
 

@@ -10,6 +10,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from components.settings.backend import COMPONENT_KEYS, SERVICE_SECRETS, BackendSettings
 from components.settings.base import STACK_NAME, Settings, SettingsError
+from components.settings.guardian import GuardianSettings
+from components.settings.monitoring import TEAM_SECRETS, MonitoringSettings
 from components.settings.operation import (
     BackupSettings,
     DataSettings,
@@ -31,6 +33,8 @@ class StackSettings(Settings):
     data: DataSettings = DataSettings()
     backup: BackupSettings = BackupSettings()
     deploy: DeploySettings = DeploySettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+    guardian: GuardianSettings = GuardianSettings()
     generations: dict[str, Annotated[int, Field(ge=1)]] = Field(
         {}, description="By secret, 1 unless given: raise one to rotate it (`./medianest secrets rotate`)."
     )
@@ -112,7 +116,8 @@ def load(
         settings = StackSettings.model_validate(objects).pinned()
     except ValidationError as error:
         problems += [_describe(detail) for detail in error.errors()]
-    declared = settings.backend.secrets.keys() | settings.idle.secrets.keys() | SERVICE_SECRETS.keys()
+    declared = TEAM_SECRETS | settings.backend.secrets.keys() | settings.idle.secrets.keys()
+    declared |= SERVICE_SECRETS.keys()
     for key in sorted(own.keys() - COMPONENT_KEYS):
         if key not in declared:
             known = ", ".join(sorted(COMPONENT_KEYS | declared))

@@ -20,6 +20,7 @@ class BuiltImages:
     postgres: str
     redis: str
     gateway: str
+    guardian: str
     app: str
 
 
