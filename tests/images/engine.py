@@ -33,7 +33,7 @@ class Engine:
     def __init__(self, client: docker.DockerClient) -> None:
         self._client = client
         self._run = uuid.uuid4().hex[:8]
-        self._labels = {LABEL: self._run}
+        self.labels = {LABEL: self._run}
         self._number = 0
 
     def _name(self, kind: str) -> str:
@@ -41,10 +41,10 @@ class Engine:
         return f"test-images-{self._run}-{kind}-{self._number}"
 
     def network(self) -> Network:
-        return self._client.networks.create(self._name("network"), labels=self._labels)
+        return self._client.networks.create(self._name("network"), labels=self.labels)
 
     def volume(self) -> Volume:
-        return self._client.volumes.create(self._name("volume"), labels=self._labels)
+        return self._client.volumes.create(self._name("volume"), labels=self.labels)
 
     def files(self, image: str, files: Mapping[str, File], path: str = "/files") -> Volume:
         """A volume with `files` by name; it belongs to whom `path` belongs in the image."""
@@ -62,7 +62,7 @@ class Engine:
                 entry.size, entry.mode, entry.uid, entry.gid = len(content), file.mode, file.owner, file.owner
                 tar.addfile(entry, io.BytesIO(content))
         loader = self._client.containers.create(
-            image, ["true"], name=self._name("loader"), labels=self._labels, volumes=[f"{volume.name}:{path}"]
+            image, ["true"], name=self._name("loader"), labels=self.labels, volumes=[f"{volume.name}:{path}"]
         )
         loader.put_archive(path, archive.getvalue())
         loader.remove()
@@ -92,7 +92,7 @@ class Engine:
             list(command),
             detach=True,
             name=self._name("container"),
-            labels=self._labels,
+            labels=self.labels,
             healthcheck={"test": probe, "interval": second // 4, "timeout": 2 * second, "retries": 20},
             volumes=[f"{name}:{path}" for path, name in (volumes or {}).items()],
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m", **(tmpfs or {})},
