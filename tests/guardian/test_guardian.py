@@ -8,7 +8,7 @@ import pytest
 import requests
 from docker.models.containers import Container
 
-from tests.guardian.guarded import CRASHES, Guarded, healthy, signal, started_at, until
+from tests.guardian.guarded import CRASHES, LIVES, Guarded, healthy, signal, started_at, until
 
 # A look each second, evidence 3 s at most, and a machine that is slower than this one.
 ACTS_SECONDS = 20.0
@@ -35,7 +35,7 @@ def stack_seen(stack: Guarded) -> float:
 
 
 def test_a_killed_container_is_started_with_the_evidence_kept(stack: Guarded, gateway: Container) -> None:
-    killed = stack.start("redis", "echo its last words; " + "sleep 1; touch /tmp/alive; sleep infinity")
+    killed = stack.start("redis", f"echo its last words; {LIVES}")
     killed.kill("SIGKILL")
     until(
         lambda: stack.journal(kind="action", container=killed.name, outcome="done"), "started", ACTS_SECONDS
