@@ -1,4 +1,5 @@
-"""A stack: its images and networks, Postgres and Redis, the backend, the gateway, the seal on its data."""
+"""A stack: its images and networks, Postgres and Redis, the backend, the gateway, what watches and heals
+them, the seal on its data."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ from components import hardening
 from components.backend import Backend
 from components.configuration import read_settings, team_secret
 from components.gateway import Gateway
+from components.guardian import Guardian, guardian_token
 from components.images import Images
+from components.monitoring.component import Monitoring
 from components.networks import Networks
 from components.owner import StackOwner
 from components.postgres import Postgres
@@ -43,6 +46,7 @@ backup_key = StackSecret(
 )
 postgres = Postgres(stack, networks, images, team_secret("postgres_password"))
 redis = Redis(stack, networks, images, team_secret("redis_password"))
+token = guardian_token(stack)
 backend = Backend(
     stack,
     networks,
@@ -50,9 +54,20 @@ backend = Backend(
     postgres,
     redis,
     {secret: team_secret(secret) for secret in [*settings.backend.secrets, *settings.idle.secrets]},
+    token,
 )
 gateway = Gateway(stack, networks, images)
-Seal("seal", [backup_key, networks, postgres, redis, backend, gateway], protected=settings.data.protected)
+monitoring = Monitoring(
+    stack,
+    networks,
+    postgres,
+    redis,
+    {"postgres_password": postgres.secret, "redis_password": redis.secret, **backend.secrets},
+    token,
+)
+guardian = Guardian(stack, networks, images, token)
+parts = [backup_key, networks, postgres, redis, backend, gateway, monitoring, guardian]
+Seal("seal", parts, protected=settings.data.protected)
 
 pulumi.export("url", gateway.url)
 pulumi.export("release", backend.release)
@@ -64,12 +79,41 @@ pulumi.export(
         "backend": [container.name for container in backend.containers],
         "postgres": [container.name for container in postgres.containers],
         "redis": [container.name for container in redis.containers],
+        **{
+            component: [container.name for container in containers]
+            for component, containers in {**monitoring.containers, **guardian.containers}.items()
+        },
     },
 )
-pulumi.export("networks", {"public": networks.public, "data": networks.data})
-pulumi.export("volumes", {"postgres": postgres.volume, "redis": redis.volume, **backend.volumes})
+pulumi.export(
+    "networks",
+    {
+        "public": networks.public,
+        "data": networks.data,
+        **({"monitoring": networks.monitoring} if networks.monitoring else {}),
+        **guardian.networks,
+    },
+)
+pulumi.export(
+    "volumes",
+    {
+        "postgres": postgres.volume,
+        "redis": redis.volume,
+        **backend.volumes,
+        **monitoring.volumes,
+        **guardian.volumes,
+    },
+)
 pulumi.export("owner", stack.owner)
 # Of the last update that went all the way: what a rotation starts from, and who has taken over.
 pulumi.export("generations", {name: settings.generation(name) for name in settings.secret_names()})
-pulumi.export("accounts", {"postgres": postgres.role, "redis": redis.user})
+pulumi.export(
+    "accounts",
+    {
+        "postgres": postgres.role,
+        "redis": redis.user,
+        **({"postgres_monitoring": postgres.monitoring.name} if postgres.monitoring else {}),
+        **({"redis_monitoring": redis.monitoring.name} if redis.monitoring else {}),
+    },
+)
 pulumi.export("pin", {"release": settings.pin.release, "since": settings.pin.since} if settings.pin else None)

@@ -19,7 +19,15 @@ _AS_ADMINISTRATOR = (
     'IFS= read -r line; { printf "AUTH administrator "; cat "$1"; printf "\\n%s\\n" "$line"; } | redis-cli'
 )
 # All but what administers.
+# What asks a service for its figures sees no data.
+_MONITORING_PERMISSIONS = (
+    "resetkeys resetchannels -@all +ping +info +client|setname +latency|latest +slowlog|len +slowlog|get"
+)
 _ACL_PERMISSIONS = "resetkeys resetchannels ~* &* +@all -@admin -@dangerous +info +keys"
+
+
+# Another run that is under way goes first.
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('medianest roles')) \\g /dev/null"
 
 
 def other_slot(slot: str) -> str:
@@ -53,18 +61,11 @@ def owner_role(administrator: str) -> str:
 def role_statements(administrator: str, database: str, role: str, verifier: str) -> str:
     """What psql has to do, all of it or nothing, as often as one likes."""
     owner = owner_role(administrator)
-
-    def create(name: str, options: str) -> str:
-        # Names are those of the settings, which take no quotes.
-        exists = f"SELECT FROM pg_roles WHERE rolname = '{name}'"
-        return f"SELECT 'CREATE ROLE \"{name}\" {options}' WHERE NOT EXISTS ({exists}) \\gexec"
-
     lines = [
         "BEGIN;",
-        # One at a time; another run that is under way goes first.
-        "SELECT pg_advisory_xact_lock(hashtext('medianest roles')) \\g /dev/null",
-        create(owner, "NOLOGIN"),
-        create(role, "NOLOGIN"),
+        _ONE_AT_A_TIME,
+        _create_role(owner, "NOLOGIN"),
+        _create_role(role, "NOLOGIN"),
         f'ALTER DATABASE "{database}" OWNER TO "{owner}";',
         f'ALTER SCHEMA public OWNER TO "{owner}";',
         f'GRANT "{owner}" TO "{role}";',
@@ -75,6 +76,29 @@ def role_statements(administrator: str, database: str, role: str, verifier: str)
         "\\q",
     ]
     return "\n".join(lines) + "\n"
+
+
+def monitoring_statements(role: str, verifier: str) -> str:
+    """What psql has to do for a role that may see the server's figures, and no data.
+
+    Source: https://www.postgresql.org/docs/17/predefined-roles.html, pg_monitor
+    """
+    lines = [
+        "BEGIN;",
+        _ONE_AT_A_TIME,
+        _create_role(role, "NOLOGIN CONNECTION LIMIT 5"),
+        f'GRANT pg_monitor TO "{role}";',
+        f"ALTER ROLE \"{role}\" LOGIN PASSWORD '{verifier}';",
+        "COMMIT;",
+        "\\q",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _create_role(name: str, options: str) -> str:
+    # Names are those of the settings, which take no quotes.
+    exists = f"SELECT FROM pg_roles WHERE rolname = '{name}'"
+    return f"SELECT 'CREATE ROLE \"{name}\" {options}' WHERE NOT EXISTS ({exists}) \\gexec"
 
 
 def scram_verifier(password: str, salt: bytes) -> str:
@@ -110,6 +134,11 @@ def as_redis_administrator(password_file: str) -> list[str]:
 def acl_rules(password: str) -> str:
     """What the backend's user may do, in the words of an ACL."""
     return f"on {password_hash(password)} {_ACL_PERMISSIONS}"
+
+
+def monitoring_acl_rules(password: str) -> str:
+    """What the exporter's user may do: ask for figures."""
+    return f"on {password_hash(password)} {_MONITORING_PERMISSIONS}"
 
 
 def password_hash(password: str) -> str:

@@ -30,6 +30,7 @@ class Backend(pulumi.ComponentResource):
     """The backend's containers, its secrets as files, its volumes. `release` is the release's id."""
 
     release: pulumi.Output[str]
+    secrets: Mapping[str, StackSecret]
     volumes: Mapping[str, pulumi.Output[str]]
     containers: list[docker.Container]
 
@@ -51,7 +52,7 @@ class Backend(pulumi.ComponentResource):
         files: dict[str, pulumi.Output[str]] = {"database_url": postgres.url, "redis_url": redis.url}
         versions = [postgres.version, redis.version]
         idle = stack.settings.idle
-        made = {
+        self.secrets = made = {
             name: StackSecret(
                 name,
                 secret_settings,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_docker as docker
 
+from components.configuration import team_secret
 from components.containers import network_labels, run_workload, volume_labels
 from components.engine_socket import engine_socket
 from components.images import Images
 from components.networks import Networks
 from components.secret_files import DIRECTORY, SecretFiles
-from components.settings import StackSettings
+from components.settings import SERVICE_SECRETS, StackSettings
 from components.stack import Stack
+from components.stack_secret import StackSecret
 from components.workload import Attachment, HostMount, Mount, Probe, UpdatePolicy, Workload
 
 USER = "998"
@@ -25,69 +28,97 @@ MEMORY = "/var/lib/guardian"
 SOCKET = "/var/run/docker.sock"
 
 
-class Guardian(pulumi.ComponentResource):
-    """Both containers. `token` is the secret that Alertmanager and the backends know it by; `webhook` is
-    where the team is told when Alertmanager cannot be reached."""
+def guardian_token(stack: Stack) -> StackSecret | None:
+    """What Alertmanager shows the guardian, and the guardian the backends; None where nothing is watched."""
+    if not stack.settings.monitoring.enabled:
+        return None
+    return StackSecret(
+        TOKEN_FILE,
+        SERVICE_SECRETS[TOKEN_FILE],
+        team_secret(TOKEN_FILE),
+        generation=stack.settings.generation(TOKEN_FILE),
+    )
 
-    containers: list[docker.Container]
-    proxies: list[docker.Container]
-    network: pulumi.Output[str]
-    volume: pulumi.Output[str]
+
+class Guardian(pulumi.ComponentResource):
+    """Both containers where a stack is watched, which it is where there is a `token`; else nothing.
+
+    Nothing of a stack waits for them.
+    """
+
+    containers: Mapping[str, list[docker.Container]]
+    networks: Mapping[str, pulumi.Output[str]]
+    volumes: Mapping[str, pulumi.Output[str]]
 
     def __init__(
         self,
         stack: Stack,
         networks: Networks,
         images: Images,
-        token: pulumi.Output[str],
-        webhook: pulumi.Output[str] | None = None,
-        others: list[Attachment] | None = None,
+        token: StackSecret | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("medianest:index:Guardian", "guardian", {}, opts)
-        settings = stack.settings.guardian
-        child = pulumi.ResourceOptions(parent=self)
-        engine = docker.Network(
-            "engine",
-            docker.NetworkArgs(internal=True, labels=network_labels(stack.labels("network"))),
-            child,
-        )
-        self.network = engine.name
-        self.proxies = self._proxy(stack, images, engine.name, child)
-        memory = docker.Volume(
-            "guardian-memory", docker.VolumeArgs(labels=volume_labels(stack.labels("guardian"))), child
-        )
-        self.volume = memory.name
+        self.containers, self.networks, self.volumes = {}, {}, {}
+        if token is not None and networks.monitoring is not None:
+            child = pulumi.ResourceOptions(parent=self)
+            engine = docker.Network(
+                "engine",
+                docker.NetworkArgs(internal=True, labels=network_labels(stack.labels("network"))),
+                child,
+            ).name
+            memory = docker.Volume(
+                "guardian-memory", docker.VolumeArgs(labels=volume_labels(stack.labels("guardian"))), child
+            ).name
+            proxies = self._proxy(stack, images, engine, child)
+            guardians = self._guardian(
+                stack,
+                images,
+                # `public` is where each replica can be asked by itself.
+                [engine, networks.public, networks.monitoring],
+                networks.public,
+                memory,
+                token.current,
+                child,
+            )
+            self.containers = {"engine-proxy": proxies, "guardian": guardians}
+            self.networks, self.volumes = {"engine": engine}, {"guardian": memory}
+        self.register_outputs({})
+
+    @staticmethod
+    def _guardian(
+        stack: Stack,
+        images: Images,
+        networks: Sequence[pulumi.Output[str]],
+        replicas: pulumi.Output[str],
+        memory: pulumi.Output[str],
+        token: pulumi.Output[str],
+        child: pulumi.ResourceOptions,
+    ) -> list[docker.Container]:
+        webhook = team_secret(WEBHOOK_FILE)
         files = {TOKEN_FILE: token} | ({WEBHOOK_FILE: webhook} if webhook is not None else {})
         secrets = SecretFiles(stack, "guardian", files, user=USER, opts=child)
-        self.containers = run_workload(
+        settings = pulumi.Output.all(owner=stack.owner, network=replicas).apply(
+            lambda known: json.dumps(told(stack.name, stack.settings) | known, sort_keys=True)
+        )
+        return run_workload(
             "guardian",
             Workload(
                 component="guardian",
                 image=images.guardian.id,
                 user=USER,
                 command=["guard"],
-                environment={
-                    "GUARDIAN_SETTINGS": pulumi.Output.all(owner=stack.owner, network=networks.public).apply(
-                        lambda known: json.dumps(told(stack.name, stack.settings) | known, sort_keys=True)
-                    )
-                },
-                mounts=[Mount(memory.name, MEMORY), secrets.mount],
+                environment={"GUARDIAN_SETTINGS": settings},
+                mounts=[Mount(memory, MEMORY), secrets.mount],
                 tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m"},  # noqa: S108 - inside the container
-                networks=[
-                    Attachment(engine.name, ["guardian"]),
-                    # Where each replica can be asked by itself.
-                    Attachment(networks.public, ["guardian"]),
-                    *(others or []),
-                ],
-                limits=settings.limits,
+                networks=[Attachment(network, ["guardian"]) for network in networks],
+                limits=stack.settings.guardian.limits,
                 labels=stack.labels("guardian"),
                 probe=Probe(["http-probe", str(PORT), "/health/live"], interval=5.0),
                 update=UpdatePolicy.STOP_FIRST,
             ),
-            pulumi.ResourceOptions(parent=self, depends_on=[secrets, images, *self.proxies]),
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[secrets, images])),
         )
-        self.register_outputs({})
 
     @staticmethod
     def _proxy(

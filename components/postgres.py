@@ -7,9 +7,10 @@ import pulumi_docker as docker
 
 from components.containers import run_workload
 from components.images import Images
+from components.monitoring.account import MonitoringAccount, monitoring_account
 from components.networks import Networks
 from components.secret_files import DIRECTORY, SecretFiles
-from components.service_accounts import DatabaseRoles
+from components.service_accounts import DatabaseMonitor, DatabaseRoles
 from components.settings import SERVICE_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
@@ -23,13 +24,17 @@ DATA = "/var/lib/postgresql/data"
 class Postgres(pulumi.ComponentResource):
     """PostgreSQL. `url` is the backend's connection URL, password included, and a secret.
 
-    `role` is the role in it. It may be used once `roles` is there.
+    `role` is the role in it. It may be used once `roles` is there. `monitoring` is the account of the
+    exporter, where the stack is watched; it may be used once `accounts` are there.
     """
 
     url: pulumi.Output[str]
     version: pulumi.Output[str]
     role: pulumi.Output[str]
     roles: DatabaseRoles
+    secret: StackSecret
+    monitoring: MonitoringAccount | None
+    accounts: list[pulumi.Resource]
     volume: pulumi.Output[str]
     containers: list[docker.Container]
 
@@ -47,7 +52,7 @@ class Postgres(pulumi.ComponentResource):
         labels = stack.labels("postgres")
         # What the image asks for on its first run. `DatabaseRoles` takes it out of use at once.
         first = StackSecret("postgres_first_password", SERVICE_SECRETS["postgres_password"], opts=child)
-        secret = StackSecret(
+        secret = self.secret = StackSecret(
             "postgres_password",
             SERVICE_SECRETS["postgres_password"],
             password,
@@ -104,6 +109,20 @@ class Postgres(pulumi.ComponentResource):
             version=secret.version,
             opts=child,
         )
+        self.accounts = [self.roles]
+        self.monitoring = monitoring_account(stack, "postgres", f"{settings.user}_monitoring", child)
+        if self.monitoring:
+            monitor = DatabaseMonitor(
+                "postgres-monitoring",
+                container=self.containers[0].id,
+                administrator=settings.user,
+                database=settings.database,
+                account=self.monitoring.name,
+                password=self.monitoring.secret.current,
+                version=self.monitoring.secret.version,
+                opts=child,
+            )
+            self.accounts.append(monitor)
         self.url = pulumi.Output.secret(
             pulumi.Output.concat(
                 *("postgresql://", self.role, ":", secret.current),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
-from components.accounts import REDIS_ADMINISTRATOR_FILE, acl_rules, password_hash
+from components.accounts import REDIS_ADMINISTRATOR_FILE, acl_rules, monitoring_acl_rules, password_hash
 from components.containers import run_workload
 from components.images import Images
+from components.monitoring.account import MonitoringAccount, monitoring_account
 from components.networks import Networks
 from components.secret_files import DIRECTORY, SecretFiles
-from components.service_accounts import CacheUsers
+from components.service_accounts import CacheMonitor, CacheUsers
 from components.settings import SERVICE_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
@@ -24,13 +25,17 @@ DATA = "/data"
 class Redis(pulumi.ComponentResource):
     """Redis. `url` is the backend's connection URL, password included, and a secret.
 
-    `user` is the user in it. It may be used once `users` is there.
+    `user` is the user in it. It may be used once `users` is there. `monitoring` is the account of the
+    exporter, where the stack is watched; it may be used once `accounts` are there.
     """
 
     url: pulumi.Output[str]
     version: pulumi.Output[str]
     user: pulumi.Output[str]
     users: CacheUsers
+    secret: StackSecret
+    monitoring: MonitoringAccount | None
+    accounts: list[pulumi.Resource]
     volume: pulumi.Output[str]
     containers: list[docker.Container]
 
@@ -47,7 +52,7 @@ class Redis(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         labels = stack.labels("redis")
         administrator = StackSecret("redis_administrator", SERVICE_SECRETS["redis_password"], opts=child)
-        secret = StackSecret(
+        secret = self.secret = StackSecret(
             "redis_password",
             SERVICE_SECRETS["redis_password"],
             password,
@@ -55,9 +60,14 @@ class Redis(pulumi.ComponentResource):
             opts=child,
         )
         self.user = secret.slot.apply(lambda slot: f"backend_{slot}")
+        self.monitoring = monitoring_account(stack, "redis", "monitoring", child)
         acl = pulumi.Output.all(self.user, secret.current, administrator.current).apply(
             lambda parts: access_list(*parts)
         )
+        if self.monitoring:
+            acl = pulumi.Output.all(acl, self.monitoring.name, self.monitoring.secret.current).apply(
+                lambda parts: f"{parts[0]}user {parts[1]} {monitoring_acl_rules(parts[2])}\n"
+            )
         files = SecretFiles(
             stack,
             "redis",
@@ -108,6 +118,18 @@ class Redis(pulumi.ComponentResource):
             version=secret.version,
             opts=child,
         )
+        self.accounts = [self.users]
+        if self.monitoring:
+            monitor = CacheMonitor(
+                "redis-monitoring",
+                container=self.containers[0].id,
+                administrator_file=f"{DIRECTORY}/{REDIS_ADMINISTRATOR_FILE}",
+                account=self.monitoring.name,
+                password=self.monitoring.secret.current,
+                version=self.monitoring.secret.version,
+                opts=child,
+            )
+            self.accounts.append(monitor)
         self.url = pulumi.Output.secret(
             pulumi.Output.concat("redis://", self.user, ":", secret.current, "@redis:6379/0")
         )

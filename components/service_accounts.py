@@ -9,7 +9,15 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from components.accounts import acl_rules, as_redis_administrator, psql, role_statements, scram_verifier
+from components.accounts import (
+    acl_rules,
+    as_redis_administrator,
+    monitoring_acl_rules,
+    monitoring_statements,
+    psql,
+    role_statements,
+    scram_verifier,
+)
 from components.engine_exec import ExecError, run_in_container
 
 Properties = dict[str, Any]
@@ -38,17 +46,35 @@ class _PostgresProvider(_AccountProvider):
     def apply(self, props: Properties) -> None:
         administrator, database = props["administrator"], props["database"]
         verifier = scram_verifier(props["password"], os.urandom(16))
-        statements = role_statements(administrator, database, props["account"], verifier)
+        statements = self.statements(props, verifier)
         run_in_container(props["container"], psql(administrator, database), statements)
+
+    def statements(self, props: Properties, verifier: str) -> str:
+        """What psql has to do."""
+        return role_statements(props["administrator"], props["database"], props["account"], verifier)
+
+
+class _PostgresMonitoringProvider(_PostgresProvider):
+    def statements(self, props: Properties, verifier: str) -> str:
+        return monitoring_statements(props["account"], verifier)
 
 
 class _RedisProvider(_AccountProvider):
     def apply(self, props: Properties) -> None:
-        statement = f"ACL SETUSER {props['account']} reset {acl_rules(props['password'])}"
+        statement = f"ACL SETUSER {props['account']} reset {self.rules(props['password'])}"
         command = as_redis_administrator(props["administrator_file"])
         said = run_in_container(props["container"], command, f"{statement}\n")
         if said.split() != ["OK", "OK"]:
             raise ExecError(f"Redis refused user {props['account']}: {said}")
+
+    def rules(self, password: str) -> str:
+        """What the user may do."""
+        return acl_rules(password)
+
+
+class _RedisMonitoringProvider(_RedisProvider):
+    def rules(self, password: str) -> str:
+        return monitoring_acl_rules(password)
 
 
 class _ServiceAccount(Resource):
@@ -99,3 +125,19 @@ class CacheUsers(_ServiceAccount):
 
     def __init__(self, name: str, *, administrator_file: str, **account: Any) -> None:
         super().__init__(_RedisProvider(), name, {"administrator_file": administrator_file}, **account)
+
+
+class DatabaseMonitor(_ServiceAccount):
+    """A role that sees Postgres' figures, and no data."""
+
+    def __init__(self, name: str, *, administrator: str, database: str, **account: Any) -> None:
+        how = {"administrator": administrator, "database": database}
+        super().__init__(_PostgresMonitoringProvider(), name, how, **account)
+
+
+class CacheMonitor(_ServiceAccount):
+    """A user that sees Redis' figures, and no data."""
+
+    def __init__(self, name: str, *, administrator_file: str, **account: Any) -> None:
+        how = {"administrator_file": administrator_file}
+        super().__init__(_RedisMonitoringProvider(), name, how, **account)

@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 STAGING: Mapping[str, Any] = yaml.safe_load((ROOT / "Pulumi.staging.yaml").read_text())["config"]
 # The least that is a whole stack: for tests of what goes wrong before anything runs.
 MINIMAL: Mapping[str, Any] = {"medianest:verification": {"paths": []}}
+# Watching costs time, and few tests are about it: those switch it on.
+UNWATCHED: Mapping[str, Any] = {"medianest:monitoring": {"enabled": False}}
 # What a test leaves behind is nobody's data.
 THROW_AWAY: Mapping[str, Any] = {"medianest:data": {"protected": False}}
 
@@ -104,7 +106,7 @@ class Checkout:
         """
         port = port or free_port()
         gateway = {**configuration.get("medianest:gateway", {}), "port": port}
-        document = {"config": {**THROW_AWAY, **configuration, "medianest:gateway": gateway}}
+        document = {"config": {**THROW_AWAY, **UNWATCHED, **configuration, "medianest:gateway": gateway}}
         self.settings_file(stack).write_text(yaml.safe_dump(document))
         return port
 

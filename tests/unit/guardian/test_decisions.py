@@ -26,7 +26,7 @@ from tests.unit.guardian.stacks import (
 )
 
 PAUSED = {"state": "paused"}
-CUT = {"addresses": {}}
+CUT: dict[str, dict[str, str]] = {"addresses": {}}
 STARTING = {"health": Health.STARTING}
 JUST_STARTED = {"started": NOW - 3}
 

@@ -1,0 +1,1 @@
+"""What watches a stack: Prometheus, Alertmanager, and the exporters that they read."""
