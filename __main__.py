@@ -57,14 +57,7 @@ backend = Backend(
     token,
 )
 gateway = Gateway(stack, networks, images)
-monitoring = Monitoring(
-    stack,
-    networks,
-    postgres,
-    redis,
-    {"postgres_password": postgres.secret, "redis_password": redis.secret, **backend.secrets},
-    token,
-)
+monitoring = Monitoring(stack, networks, postgres, redis, backend, token)
 guardian = Guardian(stack, networks, images, token)
 parts = [backup_key, networks, postgres, redis, backend, gateway, monitoring, guardian]
 Seal("seal", parts, protected=settings.data.protected)

@@ -7,6 +7,9 @@ OWNER = "medianest.owner"
 STACK = "medianest.stack"
 COMPONENT = "medianest.component"
 RELEASE = "medianest.release"
+# On the mark of an update that is under way: seconds since 1970. Its component is DEPLOYING.
+SINCE = "medianest.since"
+DEPLOYING = "deploying"
 # On the backend's image, where the team puts them: see docs/contract.md.
 SCHEMA = "medianest.schema"
 SCHEMA_SERVES = "medianest.schema.serves"

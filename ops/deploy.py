@@ -193,6 +193,7 @@ def deploy(session: Session, stack: str, output: Output, title: str = "") -> Upd
     Raises OperationError: what failed and why, or that it was interrupted.
     """
     from ops import drift
+    from ops.deploy_mark import deploying
     from ops.engine import connect, containers, resources
     from ops.failure_report import explain_failure
     from ops.interrupted import mend
@@ -204,9 +205,8 @@ def deploy(session: Session, stack: str, output: Output, title: str = "") -> Upd
     from ops.unknown import clear_unknown
 
     api, project = connect(session.environment), session.project.name
-    found = drift.drifted(
-        session.state(stack), resources(api, project, stack), containers(api, project, stack)
-    )
+    before = session.state(stack)
+    found = drift.drifted(before, resources(api, project, stack), containers(api, project, stack))
     drift.announce(found, output.progress)
     with Pulumi(session.project, stack, session.environment) as pulumi:
         if session.files is None or stack not in session.files.stacks(session.project.name):
@@ -214,6 +214,7 @@ def deploy(session: Session, stack: str, output: Output, title: str = "") -> Upd
         with (
             Progress(f"Deploying stack {stack}") as progress,
             StartUpWatch(session.environment, project, stack, progress.say) as start_up,
+            deploying(api, project, stack, before.owner if before else None),
         ):
             outcome = pulumi.change(
                 "up",

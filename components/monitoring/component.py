@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_docker as docker
 
+from components.backend import Backend
 from components.configuration import team_secret
 from components.images import ServiceImage
 from components.monitoring.alertmanager import Alertmanager
@@ -36,8 +37,8 @@ class Monitoring(pulumi.ComponentResource):
         networks: Networks,
         postgres: Postgres,
         redis: Redis,
-        secrets: Mapping[str, StackSecret],
-        guardian_token: StackSecret | None = None,
+        backend: Backend,
+        guardian_token: StackSecret | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("medianest:index:Monitoring", "monitoring", {}, opts)
@@ -50,7 +51,14 @@ class Monitoring(pulumi.ComponentResource):
                 [networks.monitoring, networks.public],
                 {
                     name: secret.made_at
-                    for name, secret in {**secrets, "guardian_token": guardian_token}.items()
+                    for name, secret in {
+                        "postgres_password": postgres.secret,
+                        "redis_password": redis.secret,
+                        **backend.secrets,
+                        "postgres_monitoring_password": postgres.monitoring.secret,
+                        "redis_monitoring_password": redis.monitoring.secret,
+                        "guardian_token": guardian_token,
+                    }.items()
                 },
                 child,
             )

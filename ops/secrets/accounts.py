@@ -48,29 +48,31 @@ def retire_former(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Retirement]:
-    """Retire both, and wait a little for the last user to go. Safe to do again and again.
+    """Retire them all, and wait a little for the last user to go. Safe to do again and again.
 
     Raises components.engine_exec.ExecError when a service cannot be asked.
     """
-    accounts, containers = state.outputs["accounts"], state.outputs["containers"]
-    postgres, redis = former_account(accounts["postgres"]), former_account(accounts["redis"])
+    containers = state.outputs["containers"]
 
-    def of_postgres() -> int:
+    def of_postgres(account: str) -> int:
         command = psql(settings.postgres.user, settings.postgres.database)
-        said = run_in(containers["postgres"][0], command, retirement_statements(postgres))
+        said = run_in(containers["postgres"][0], command, retirement_statements(account))
         return int(said or 0)
 
-    def of_redis() -> int:
+    def of_redis(account: str) -> int:
         command = as_redis_administrator(f"{SECRETS_DIRECTORY}/{REDIS_ADMINISTRATOR_FILE}")
-        used = run_in(containers["redis"][0], command, "CLIENT LIST\n").count(f" user={redis} ")
+        used = run_in(containers["redis"][0], command, "CLIENT LIST\n").count(f" user={account} ")
         if not used:
-            run_in(containers["redis"][0], command, f"ACL DELUSER {redis}\n")
+            run_in(containers["redis"][0], command, f"ACL DELUSER {account}\n")
         return used
 
     found = []
-    for service, account, look in (("postgres", postgres, of_postgres), ("redis", redis, of_redis)):
+    for purpose, present in state.outputs["accounts"].items():
+        # "postgres" is what backends log in with, "postgres_monitoring" the exporter.
+        service, account = purpose.split("_")[0], former_account(present)
+        look = of_postgres if service == "postgres" else of_redis
         deadline = clock() + patience
-        while (users := look()) and clock() < deadline:
+        while (users := look(account)) and clock() < deadline:
             sleep(PAUSE_SECONDS)
         found.append(Retirement(service, account, users))
     return found

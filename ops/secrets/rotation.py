@@ -63,6 +63,11 @@ def users(name: str, settings: StackSettings) -> list[str]:
         return ["backend", "postgres"]
     if name == "redis_password":
         return ["backend", "redis"]
+    if name.endswith("_monitoring_password"):
+        service = name.removesuffix("_monitoring_password")
+        return [service, f"{service}-exporter"]
+    if name == "guardian_token":
+        return ["alertmanager", "backend", "guardian"]
     if name in ONLY_BY_NAME:
         return ["backup"]
     return ["backend"] if name in settings.backend.secrets else []

@@ -20,6 +20,9 @@ class BuiltImages:
     postgres: str
     redis: str
     gateway: str
+    prometheus: str
+    alertmanager: str
+    exporters: str
     guardian: str
     app: str
 

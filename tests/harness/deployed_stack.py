@@ -27,6 +27,16 @@ from testinfra.host import Host
 from components import labels
 from components.settings import LimitSettings, StackSettings
 
+# What watches a stack, where it is watched: component and the user that runs it.
+WATCHING = {
+    "prometheus": "9090",
+    "alertmanager": "9093",
+    "postgres-exporter": "9100",
+    "redis-exporter": "9100",
+    "node-exporter": "9100",
+    "engine-proxy": "998",
+    "guardian": "998",
+}
 # 127.0.0.11, as /proc/net/tcp writes it.
 ENGINE_NAME_SERVER = "0B00007F"
 
@@ -168,9 +178,22 @@ class DeployedStack:
         return [item for item in self.containers if item.component == component]
 
     def limits(self, component: str) -> LimitSettings:
-        limits = getattr(self.settings, component).limits
+        monitoring = self.settings.monitoring
+        if component == "engine-proxy":
+            return self.settings.guardian.proxy_limits
+        if component == "guardian":
+            return self.settings.guardian.limits
+        if component.endswith("-exporter"):
+            return monitoring.exporters.limits
+        settings = monitoring if component in WATCHING else self.settings
+        limits = getattr(settings, component).limits
         assert isinstance(limits, LimitSettings)
         return limits
+
+    @property
+    def watched(self) -> bool:
+        """Whether the parts of WATCHING were declared."""
+        return self.settings.monitoring.enabled
 
     @cached_property
     def secrets(self) -> dict[str, str]:

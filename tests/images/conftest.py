@@ -10,7 +10,7 @@ import pytest
 from tests.harness.built_images import BuiltImages, build_images
 from tests.images.engine import Engine
 
-SERVICES = ("postgres", "redis", "gateway")
+SERVICES = ("postgres", "redis", "gateway", "prometheus", "alertmanager", "exporters")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,6 +41,21 @@ def redis_image(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def gateway_image(request: pytest.FixtureRequest) -> str:
     return _image(request, "gateway")
+
+
+@pytest.fixture(scope="session")
+def prometheus_image(request: pytest.FixtureRequest) -> str:
+    return _image(request, "prometheus")
+
+
+@pytest.fixture(scope="session")
+def alertmanager_image(request: pytest.FixtureRequest) -> str:
+    return _image(request, "alertmanager")
+
+
+@pytest.fixture(scope="session")
+def exporters_image(request: pytest.FixtureRequest) -> str:
+    return _image(request, "exporters")
 
 
 @pytest.fixture(scope="session")

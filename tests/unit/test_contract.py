@@ -35,6 +35,7 @@ def test_labels() -> None:
         labels.STACK,
         labels.COMPONENT,
         labels.RELEASE,
+        labels.SINCE,
         labels.SCHEMA,
         labels.SCHEMA_SERVES,
     }
@@ -106,7 +107,7 @@ def test_endpoints() -> None:
     assert {name.removeprefix("health.") for name in documented if name.startswith("health.")} <= set(
         HealthSettings.model_fields
     )
-    assert GatewaySettings().internal_paths == [names(rows("Endpoints of a backend")[-1][0])[1]]
+    assert GatewaySettings().internal_paths == names(rows("Endpoints of a backend")[-1][0])[1:]
 
 
 def test_what_a_soak_check_is_told() -> None:

@@ -18,7 +18,7 @@ stack = Stack(
     StackSettings(backend=BackendSettings(build=BuildSettings(target="test"))),
     pulumi.Output.from_input("tests"),
 )
-for service in ("postgres", "redis", "gateway"):
+for service in ("postgres", "redis", "gateway", "prometheus", "alertmanager", "exporters"):
     pulumi.export(service, ServiceImage(stack, service, None).id)
 pulumi.export("guardian", ServiceImage(stack, "guardian", None, context="guardian").id)
 pulumi.export("app", BackendImage(stack).id)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from components import labels
-from tests.harness.deployed_stack import DeployedStack
+from components.guardian import SOCKET
+from tests.harness.deployed_stack import WATCHING, DeployedStack
 
-USERS = {"postgres": "999", "redis": "999", "gateway": "99"}
+USERS = {"postgres": "999", "redis": "999", "gateway": "99", **WATCHING}
 
 
 def test_every_component_runs_with_its_replicas(stack: DeployedStack) -> None:
@@ -14,6 +15,7 @@ def test_every_component_runs_with_its_replicas(stack: DeployedStack) -> None:
         "backend": stack.settings.backend.replicas,
         "postgres": 1,
         "redis": 1,
+        **(dict.fromkeys(WATCHING, 1) if stack.watched else {}),
     }
 
 
@@ -75,7 +77,9 @@ def test_limits_are_the_declared_ones(stack: DeployedStack) -> None:
 def test_nothing_of_the_host_is_shared(stack: DeployedStack) -> None:
     for running in stack.containers:
         host = running.inspected["HostConfig"]
-        assert {mount["Type"] for mount in running.inspected["Mounts"]} <= {"volume"}, running.name
+        shared = [mount["Destination"] for mount in running.inspected["Mounts"] if mount["Type"] != "volume"]
+        # The one that keeps the engine's socket from all others.
+        assert shared == ([SOCKET] if running.component == "engine-proxy" else []), running.name
         assert not host["Devices"], running.name
         for namespace in ("NetworkMode", "PidMode", "IpcMode", "UsernsMode", "UTSMode"):
             assert host[namespace] != "host", (running.name, namespace)
@@ -113,7 +117,8 @@ def test_the_images_tag_follows_the_stack(stack: DeployedStack) -> None:
 
 
 def test_loaders_never_ran(stack: DeployedStack) -> None:
-    assert len(stack.loaders) == 4
+    # Secrets of three services and the gateway's configuration; with the watch six more.
+    assert len(stack.loaders) == (10 if stack.watched else 4)
     for loader in stack.loaders:
         assert loader.attrs["State"]["Status"] == "created", loader.name
         assert loader.attrs["State"]["StartedAt"].startswith("0001-"), loader.name

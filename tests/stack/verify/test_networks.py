@@ -6,7 +6,15 @@ from typing import Any
 
 import requests
 
+from components import guardian
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT, STATE_PORT
+from components.monitoring.scraping import (
+    ALERTMANAGER_PORT,
+    NODE_EXPORTER_PORT,
+    POSTGRES_EXPORTER_PORT,
+    PROMETHEUS_PORT,
+    REDIS_EXPORTER_PORT,
+)
 from tests.harness.deployed_stack import DeployedStack
 
 
@@ -28,6 +36,13 @@ def test_only_the_declared_ports_are_listened_on(stack: DeployedStack) -> None:
         "backend": {stack.settings.backend.port},
         "postgres": {5432},
         "redis": {6379},
+        "prometheus": {PROMETHEUS_PORT},
+        "alertmanager": {ALERTMANAGER_PORT},
+        "postgres-exporter": {POSTGRES_EXPORTER_PORT},
+        "redis-exporter": {REDIS_EXPORTER_PORT},
+        "node-exporter": {NODE_EXPORTER_PORT},
+        "engine-proxy": {guardian.PROXY_PORT},
+        "guardian": {guardian.PORT},
     }
     for running in stack.containers:
         process, *_ = running.processes()
@@ -39,6 +54,35 @@ def test_the_data_network_has_no_way_out(stack: DeployedStack) -> None:
     assert network.attrs["Internal"] is True
     for running in stack.of("postgres") + stack.of("redis"):
         assert list(running.inspected["NetworkSettings"]["Networks"]) == [stack.outputs["networks"]["data"]]
+
+
+def test_the_watch_has_a_network_of_its_own(stack: DeployedStack) -> None:
+    if not stack.watched:
+        assert "monitoring" not in stack.outputs["networks"]
+        return
+    names = ("public", "data", "monitoring", "engine")
+    public, data, monitoring, engine = (stack.outputs["networks"][name] for name in names)
+    for internal in (monitoring, engine):
+        assert stack.engine.networks.get(internal).attrs["Internal"] is True
+    told = stack.settings.monitoring.email is not None or "alert_webhook_url" in _files_of(stack)
+    expected = {
+        "prometheus": {monitoring, public},
+        "alertmanager": {monitoring, public} if told else {monitoring},
+        "postgres-exporter": {monitoring, data},
+        "redis-exporter": {monitoring, data},
+        "node-exporter": {monitoring},
+        # Nobody but the guardian reaches the engine's proxy.
+        "engine-proxy": {engine},
+        "guardian": {engine, monitoring, public},
+    }
+    for component, networks in expected.items():
+        (running,) = stack.of(component)
+        assert set(running.inspected["NetworkSettings"]["Networks"]) == networks, component
+
+
+def _files_of(stack: DeployedStack) -> set[str]:
+    (alertmanager,) = stack.of("alertmanager")
+    return set(alertmanager.directory("/run/secrets"))
 
 
 def test_the_gateway_cannot_reach_the_data(stack: DeployedStack) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
-from tests.harness.deployed_stack import DeployedStack
+from tests.harness.deployed_stack import WATCHING, DeployedStack
 
-OWNERS = {"postgres": 999, "redis": 999}
+OWNERS = {"postgres": 999, "redis": 999, **{name: int(user) for name, user in WATCHING.items()}}
+# They are given no secret.
+WITHOUT = ("gateway", "prometheus", "node-exporter", "engine-proxy")
 
 
 def _leaked(stack: DeployedStack, text: str) -> set[str]:
@@ -14,7 +16,8 @@ def _leaked(stack: DeployedStack, text: str) -> set[str]:
     values = {
         name: part
         for name, content in stack.secrets.items()
-        for part in (content, content.split("@")[0].rsplit(":", 1)[-1])
+        # Of a URL with a password, and of a document whose last word is one.
+        for part in (content, content.split("@")[0].rsplit(":", 1)[-1], content.rsplit(': "', 1)[-1][:-2])
         if len(part) >= 16
     }
     return {name for name, value in values.items() if value in text}
@@ -25,13 +28,21 @@ def test_each_consumer_has_its_files(stack: DeployedStack) -> None:
     assert {"postgres:postgres_password", "redis:users.acl"} <= names
     for secret in ("database_url", "redis_url", *stack.settings.backend.secrets):
         assert f"backend:{secret}" in names
-    assert not any(name.startswith("gateway:") for name in names)
+    if stack.watched:
+        assert {
+            "alertmanager:guardian_token",
+            "backend:guardian_token",
+            "guardian:guardian_token",
+            "postgres-exporter:password",
+            "redis-exporter:password",
+        } <= names
+    assert not any(name.split(":")[0] in WITHOUT for name in names)
 
 
 def test_secret_files_belong_to_their_reader_alone(stack: DeployedStack) -> None:
     owners = OWNERS | {"backend": int(stack.settings.backend.user)}
     for running in stack.containers:
-        if running.component == "gateway":
+        if running.component in WITHOUT:
             continue
         for name, (entry, _) in running.directory("/run/secrets").items():
             assert entry.uid == owners[running.component], (running.name, name)

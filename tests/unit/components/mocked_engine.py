@@ -16,7 +16,9 @@ from pulumi.runtime.stack import wait_for_rpcs
 from components import hardening
 from components.backend import Backend
 from components.gateway import Gateway
+from components.guardian import Guardian, guardian_token
 from components.images import Images
+from components.monitoring.component import Monitoring
 from components.networks import Networks
 from components.owner import StackOwner
 from components.postgres import Postgres
@@ -106,6 +108,9 @@ def declare(settings: StackSettings) -> None:
     images, networks = Images(stack), Networks(stack)
     postgres = Postgres(stack, networks, images, None)
     redis = Redis(stack, networks, images, None)
-    Backend(stack, networks, images, postgres, redis, {})
+    token = guardian_token(stack)
+    backend = Backend(stack, networks, images, postgres, redis, {}, token)
     Gateway(stack, networks, images)
+    Monitoring(stack, networks, postgres, redis, backend, token)
+    Guardian(stack, networks, images, token)
     settle()
