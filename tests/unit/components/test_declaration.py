@@ -12,14 +12,18 @@ from components.hardening import HardeningError, broken_rules
 from components.settings import (
     BackendSettings,
     BuildSettings,
+    EngineSettings,
     GatewaySettings,
+    GuardianSettings,
     LimitSettings,
+    MonitoringSettings,
     PinnedImage,
     PinSettings,
     SecretSettings,
     StackSettings,
     VolumeSettings,
 )
+from guardian import settings as guardian_settings
 from tests.unit.components.mocked_engine import Engine, declare, mocked, settle
 
 SETTINGS = StackSettings(
@@ -29,6 +33,7 @@ SETTINGS = StackSettings(
         volumes=[VolumeSettings(name="media", path="/var/media")],
     ),
     gateway=GatewaySettings(port=4001, address="127.0.0.9"),
+    guardian=GuardianSettings(engine=EngineSettings(socket="/run/engine.sock", socket_group=4321)),
 )
 
 
@@ -47,8 +52,59 @@ def labels_of(inputs: dict[str, Any]) -> dict[str, str]:
     return {item["label"]: item["value"] for item in inputs["labels"]}
 
 
-def test_a_stack_is_a_gateway_backends_postgres_and_redis(engine: Engine) -> None:
-    assert set(containers(engine)) == {"gateway", "backend-0", "backend-1", "backend-2", "postgres", "redis"}
+SERVICES = {"gateway", "backend-0", "backend-1", "backend-2", "postgres", "redis"}
+WATCHING = {
+    *("prometheus", "alertmanager", "postgres-exporter", "redis-exporter", "node-exporter"),
+    *("engine-proxy", "guardian"),
+}
+
+
+def test_a_stack_is_a_gateway_backends_postgres_and_redis_and_what_watches_them(engine: Engine) -> None:
+    assert set(containers(engine)) == SERVICES | WATCHING
+
+
+def test_a_stack_that_is_not_watched_is_the_services_alone() -> None:
+    with mocked() as unwatched:
+        declare(SETTINGS.model_copy(update={"monitoring": MonitoringSettings(enabled=False)}))
+    assert set(containers(unwatched)) == SERVICES
+    assert "guardian-image" not in unwatched.of("RemoteImage")
+    (backend,) = (item for name, item in containers(unwatched).items() if name == "backend-0")
+    assert not any("GUARDIAN" in variable for variable in backend["envs"])
+
+
+def test_only_the_engine_proxy_has_the_engines_socket_and_only_the_guardian_reaches_it(
+    engine: Engine,
+) -> None:
+    shared = {
+        name: [(mount["source"], mount["target"]) for mount in inputs["mounts"] if mount["type"] != "volume"]
+        for name, inputs in containers(engine).items()
+        if inputs.get("mounts")
+    }
+    socket = ("/run/engine.sock", "/var/run/docker.sock")
+    assert {name: mounts for name, mounts in shared.items() if mounts} == {"engine-proxy": [socket]}
+    proxy = containers(engine)["engine-proxy"]
+    assert (proxy["user"], proxy["groupAdds"]) == ("998", ["4321"])
+    assert [item["name"] for item in proxy["networksAdvanced"]] == ["engine"]
+    on_it = {
+        name
+        for name, inputs in containers(engine).items()
+        if "engine" in [item["name"] for item in inputs["networksAdvanced"]]
+    }
+    assert on_it == {"engine-proxy", "guardian"}
+    assert engine.of("Network")["engine"]["internal"] is True
+
+
+def test_the_guardian_is_told_what_it_understands(engine: Engine) -> None:
+    """Its room and this one share no code: this is where they meet."""
+    variables = dict(item.split("=", 1) for item in containers(engine)["guardian"]["envs"])
+    found = guardian_settings.read(variables)
+    assert found.stack == "staging"
+    assert found.owner == "0123456789ab"
+    assert found.network == "public"
+    assert found.backend_port == 3000
+    assert found.restart_workers == "/internal/workers/restart"
+    assert found.budget_seconds == 600
+    assert str(found.token_file) == "/run/secrets/guardian_token"
 
 
 def test_everything_carries_the_constant_labels(engine: Engine) -> None:
@@ -81,6 +137,10 @@ def test_secrets_are_files_of_the_user_that_reads_them(engine: Engine) -> None:
         "backend-secrets-loader": "1001",
         "postgres-secrets-loader": "999",
         "redis-secrets-loader": "999",
+        "postgres-exporter-secrets-loader": "9100",
+        "redis-exporter-secrets-loader": "9100",
+        "alertmanager-secrets-loader": "9093",
+        "guardian-secrets-loader": "998",
     }
     assert set(loaders) == set(owners)
     for name, inputs in loaders.items():
