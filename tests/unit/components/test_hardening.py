@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.hardening import LOADER_RULES, RULES, broken_rules
+from components.hardening import EXEMPTIONS, LOADER_RULES, RULES, broken_rules
 
 HARDENED: dict[str, Any] = {
     "user": "1001",
@@ -93,3 +93,34 @@ def test_a_loader_gets_no_mounts_of_the_host() -> None:
 
 def test_the_loaders_rules_are_rules() -> None:
     assert {rule.name for rule in RULES} >= LOADER_RULES
+
+
+def of(component: str, **changes: Any) -> dict[str, Any]:
+    labels = [{"label": "medianest.component", "value": component}]
+    return {**HARDENED, "labels": labels, **changes}
+
+
+SOCKET = {"type": "bind", "source": "/run/docker.sock", "target": "/var/run/docker.sock", "read_only": True}
+
+
+def test_one_component_may_have_the_engines_socket_and_nothing_beside_it() -> None:
+    rule = ["no mounts of the host's"]
+    assert broken_rules(of("engine-proxy", mounts=[SOCKET])) == []
+    assert [broken.name for broken in broken_rules(of("guardian", mounts=[SOCKET]))] == rule
+    for mounts in (
+        [{**SOCKET, "target": "/host"}],
+        [{**SOCKET, "read_only": False}],
+        [SOCKET, {"type": "bind", "source": "/", "target": "/host", "read_only": True}],
+        [SOCKET, {"type": "volume", "source": "data", "target": "/data"}],
+    ):
+        assert [broken.name for broken in broken_rules(of("engine-proxy", mounts=mounts))] == rule, mounts
+    privileged = broken_rules(of("engine-proxy", mounts=[SOCKET], privileged=True))
+    assert [broken.name for broken in privileged] == ["not privileged"]
+
+
+def test_exemptions_are_of_rules_and_stand_in_the_documentation() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "hardening.md").read_text()
+    for exemption in EXEMPTIONS:
+        assert exemption.rule in {rule.name for rule in RULES}
+        assert f"| `{exemption.component}` |" in text
+        assert exemption.reason in text
