@@ -80,8 +80,11 @@ class Healer:
     async def round(self) -> bool:
         """Look once, and act once at most. Returns whether something was changed. Raises EngineError."""
         self._wake.clear()
-        view = await self.watch.look()
         memory = self.notebook.memory
+        for alert in memory.silent_alerts(time.time() - self.settings.alert_seconds):
+            why = "it is not told of any more"
+            self.notebook.note(Kind.ALERT, alert.name, Outcome.RESOLVED, about=alert.fingerprint, why=why)
+        view = await self.watch.look()
         memory.forget_others(item.name for item in view.containers)
         for about in restraint.recovered(view, memory, self.settings):
             self.notebook.note(Kind.DECISION, "healing again", Outcome.RECOVERED, about=about)

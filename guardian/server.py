@@ -87,7 +87,12 @@ class Server:
         if alert.name == WATCHDOG:
             self._notebook.note(Kind.WATCH, WATCHDOG)
             return
-        if alert.name == PAGE or self._notebook.memory.alerts.get(alert.fingerprint) == alert:
+        if alert.name == PAGE:
+            return
+        known = self._notebook.memory.alerts.get(alert.fingerprint)
+        if known is not None and known.about == alert.about:
+            # Its figure changes all the time.
+            self._notebook.memory.fires_still(alert.fingerprint, time.time())
             return
         self._alert(alert, Outcome.FIRING)
 

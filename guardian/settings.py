@@ -49,6 +49,8 @@ class Settings:
     settle_seconds: float = 60
     start_seconds: float = 60
     page_again_seconds: float = 3600
+    # Alertmanager tells of what fires once a minute.
+    alert_seconds: float = 240
     rollback_seconds: float = 3600
     deploy_seconds: float = 1800
     look_seconds: float = 5

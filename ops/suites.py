@@ -9,6 +9,9 @@ from dataclasses import dataclass
 CHECKS_OF_A_RUNNING_STACK = ("--ignore=tests/stack/verify", "--ignore=tests/stack/app")
 
 
+TYPED = ("__main__.py", "components", "ops", "guardian", "benchmarks", "tests")
+
+
 @dataclass(frozen=True)
 class Suite:
     """One command. `quick` says whether it fits what is run every time."""
@@ -23,9 +26,10 @@ def suites() -> list[Suite]:
     return [
         Suite("lint", (python, "-m", "ruff", "check", ".")),
         Suite("format", (python, "-m", "ruff", "format", "--check", ".")),
-        Suite("types", (python, "-m", "mypy", "__main__.py", "components", "ops", "benchmarks", "tests")),
+        Suite("types", (python, "-m", "mypy", *TYPED)),
         Suite("unit", (python, "-m", "pytest", "tests/unit")),
         Suite("images", (python, "-m", "pytest", "tests/images")),
+        Suite("guardian", (python, "-m", "pytest", "tests/guardian")),
         Suite("app", (python, "-m", "tests.harness.app_suite")),
         Suite("setup", (python, "-m", "pytest", "tests/setup", "-m", "not slow")),
         Suite("setup for real", (python, "-m", "pytest", "tests/setup", "-m", "slow"), quick=False),

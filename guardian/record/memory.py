@@ -31,6 +31,8 @@ class Memory:
     def __init__(self) -> None:
         self.acted: list[Acted] = []
         self.alerts: dict[str, Alert] = {}
+        self.told_at: dict[str, float] = {}
+        """By an alert's fingerprint, when Alertmanager last said that it fires."""
         self.stopped: set[str] = set()
         """Names of containers that somebody has asked to stop."""
         self.deaths: dict[str, list[float]] = defaultdict(list)
@@ -65,6 +67,15 @@ class Memory:
                 self.reported[added.what] = added.at
             case Kind.WATCH:
                 self.watchdog_at = added.at
+
+    def fires_still(self, fingerprint: str, at: float) -> None:
+        """An alert was told of again: nothing to write down."""
+        self.told_at[fingerprint] = at
+
+    def silent_alerts(self, since: float) -> list[Alert]:
+        """Alerts that were not told of again since a moment. Alertmanager does not say of one that it
+        holds back by now (an inhibition, a silence) that it does."""
+        return [alert for name, alert in self.alerts.items() if self.told_at[name] < since]
 
     def actions_of(self, component: str, since: float) -> list[Acted]:
         """What was done to a service since a moment, the oldest first."""
@@ -118,8 +129,10 @@ class Memory:
         if added.outcome == Outcome.FIRING:
             found = alert(added.details)
             self.alerts[found.fingerprint] = found
+            self.told_at[found.fingerprint] = added.at
         else:
             self.alerts.pop(added.about, None)
+            self.told_at.pop(added.about, None)
 
     def _apply_decision(self, added: Entry) -> None:
         if added.outcome == Outcome.GIVEN_UP:

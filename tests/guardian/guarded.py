@@ -6,7 +6,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from docker.types import EndpointConfig, Mount
 from components import labels
 from components.build_context import base_image
 from components.guardian import MEMORY, PORT, PROXY_PORT, SOCKET, TOKEN_FILE, USER
+from tests.harness.at_fault import healthy, journal, read_file, until
 from tests.images.engine import Engine, File
 
 ROOT = Path(__file__).parents[2]
@@ -173,15 +174,11 @@ class Guarded:
 
     def journal(self, **wanted: str | None) -> list[dict[str, Any]]:
         """The entries that have these values."""
-        entries = [json.loads(line) for line in self.read("journal.jsonl").splitlines() if line]
-        return [entry for entry in entries if wanted.items() <= entry.items()]
+        return journal(self.guardian, **wanted)
 
     def read(self, name: str) -> str:
         """A file of the guardian's own."""
-        done = self.guardian.exec_run(["cat", f"{MEMORY}/{name}"])
-        assert done.exit_code == 0, name
-        assert isinstance(done.output, bytes)
-        return done.output.decode()
+        return read_file(self.guardian, f"{MEMORY}/{name}")
 
     def alert(self, name: str, action: str, *, status: str = "firing", **named: str) -> requests.Response:
         """Tell the guardian of an alert, as Alertmanager does."""
@@ -215,30 +212,3 @@ def guarded(client: docker.DockerClient, image: str, **changes: Any) -> Iterator
         yield made
     finally:
         engine.clean_up()
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 30) -> float:
-    """Wait for a condition; returns how long that took. Raises AssertionError."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, f"{what}: not within {seconds} s"
-        time.sleep(0.1)
-    return time.monotonic() - began
-
-
-def healthy(container: Container) -> bool:
-    container.reload()
-    state = container.attrs["State"]
-    return bool(state["Running"] and state["Health"]["Status"] == "healthy")
-
-
-def signal(container: Container, name: str) -> None:
-    """Send a signal to a container's own process. What the engine sends goes to the init process in front
-    of it, and a kill by the engine counts as a stop that somebody asked for."""
-    done = container.exec_run(["bash", "-c", f"kill -{name} $(cat /proc/1/task/1/children)"])
-    assert done.exit_code == 0, done.output
-
-
-def started_at(container: Container) -> str:
-    container.reload()
-    return str(container.attrs["State"]["StartedAt"])

@@ -13,7 +13,8 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from components.guardian import PROXY_PORT
-from tests.guardian.guarded import Guarded, started_at
+from tests.guardian.guarded import Guarded
+from tests.harness.at_fault import started_at
 
 Ask = Callable[[str, str], requests.Response]
 UPGRADE = "Connection: Upgrade\r\nUpgrade: tcp\r\n"

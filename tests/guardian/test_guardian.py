@@ -8,7 +8,8 @@ import pytest
 import requests
 from docker.models.containers import Container
 
-from tests.guardian.guarded import CRASHES, LIVES, Guarded, healthy, signal, started_at, until
+from tests.guardian.guarded import CRASHES, LIVES, Guarded
+from tests.harness.at_fault import healthy, signal, started_at, until
 
 # A look each second, evidence 3 s at most, and a machine that is slower than this one.
 ACTS_SECONDS = 20.0

@@ -99,6 +99,17 @@ def test_an_alert_that_has_ended_is_forgotten() -> None:
     assert known.alerts == {}
 
 
+def test_an_alert_that_is_not_told_of_any_more_is_found() -> None:
+    fires = alert()
+    known = memory(
+        Entry(10, Kind.ALERT, fires.name, Outcome.FIRING, about=fires.fingerprint, details=fires.as_json())
+    )
+    assert known.silent_alerts(since=10) == []
+    assert known.silent_alerts(since=11) == [fires]
+    known.fires_still(fires.fingerprint, 20)
+    assert known.silent_alerts(since=11) == []
+
+
 @pytest.mark.parametrize(
     ("events", "deaths", "stopped"),
     [
