@@ -185,5 +185,5 @@ def test_marks_of_a_deploy_are_the_only_volumes_seen(ask: Ask, stack: Guarded) -
 
 def test_the_proxy_is_confined_itself(stack: Guarded) -> None:
     proxy = stack.client.containers.get(f"{stack.stack}-engine-proxy")
-    assert [process[0] for process in proxy.top(ps_args="-eo uid,pid")["Processes"]] == ["998", "998"]
+    assert {process[0] for process in proxy.top(ps_args="-eo uid,pid")["Processes"]} == {"998"}
     assert list(proxy.attrs["NetworkSettings"]["Networks"]) == [stack.inner.name]
