@@ -143,10 +143,7 @@ REDIS_COMMAND = [
 NODE_COMMAND = [
     "prometheus-node-exporter",
     "--collector.disable-defaults",
-    *(
-        f"--collector.{name}"
-        for name in ("cpu", "diskstats", "filesystem", "loadavg", "meminfo", "pressure", "vmstat")
-    ),
+    *(f"--collector.{name}" for name in ("cpu", "diskstats", "filesystem", "loadavg", "meminfo", "vmstat")),
     "--collector.filesystem.mount-points-exclude=^/.+",
     "--collector.filesystem.fs-types-exclude=^$",
     "--web.disable-exporter-metrics",

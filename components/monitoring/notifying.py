@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from components.monitoring.rules.model import duration
 from components.monitoring.rules.watch import WATCHDOG
 from components.monitoring.scraping import GUARDIAN_PORT
+from components.monitoring.windows import duration
 from components.settings import EmailSettings, MonitoringSettings
 
 SECRETS = "/run/secrets"

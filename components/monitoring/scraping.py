@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from components.gateway_configuration import INTERNAL_PORT
-from components.monitoring.rules.model import duration
-from components.settings import StackSettings
+from components.monitoring.windows import duration
+from components.settings import MonitoringSettings, StackSettings
 
 PROMETHEUS_PORT = 9090
 ALERTMANAGER_PORT = 9093
@@ -16,8 +16,21 @@ NODE_EXPORTER_PORT = 9100
 REDIS_EXPORTER_PORT = 9121
 POSTGRES_EXPORTER_PORT = 9187
 GUARDIAN_PORT = 8080
+_TARGETS = {
+    "prometheus": f"localhost:{PROMETHEUS_PORT}",
+    "alertmanager": f"alertmanager:{ALERTMANAGER_PORT}",
+    "gateway": f"gateway:{INTERNAL_PORT}",
+    "postgres-exporter": f"postgres-exporter:{POSTGRES_EXPORTER_PORT}",
+    "redis-exporter": f"redis-exporter:{REDIS_EXPORTER_PORT}",
+    "node-exporter": f"node-exporter:{NODE_EXPORTER_PORT}",
+    "guardian": f"guardian:{GUARDIAN_PORT}",
+}
 # The longest that a reading may take. Below the pause between two, so that detection is not delayed.
 PROBE_SECONDS = 3.0
+
+# Between two readings of what tells of no outage that a client would notice.
+ASIDE_SECONDS = 15.0
+_ASIDE = ("prometheus", "alertmanager", "node-exporter")
 
 # Series cost memory: of each part those are kept that a rule, a dashboard or a person asks for.
 _KEPT = {
@@ -70,13 +83,7 @@ def prometheus_configuration(project: str, stack: str, settings: StackSettings) 
             "alertmanagers": [{"static_configs": [{"targets": [f"alertmanager:{ALERTMANAGER_PORT}"]}]}]
         },
         "scrape_configs": [
-            _single("prometheus", f"localhost:{PROMETHEUS_PORT}"),
-            _single("alertmanager", f"alertmanager:{ALERTMANAGER_PORT}"),
-            _single("gateway", f"gateway:{INTERNAL_PORT}", parameters={"no-maint": [""]}),
-            _single("postgres-exporter", f"postgres-exporter:{POSTGRES_EXPORTER_PORT}"),
-            _single("redis-exporter", f"redis-exporter:{REDIS_EXPORTER_PORT}"),
-            _single("node-exporter", f"node-exporter:{NODE_EXPORTER_PORT}"),
-            _single("guardian", f"guardian:{GUARDIAN_PORT}"),
+            *(_single(job, target, monitoring) for job, target in _TARGETS.items()),
             *(
                 [_replicas("backend", backend.port, monitoring.backend_metrics, interval)]
                 if monitoring.backend_metrics
@@ -93,11 +100,15 @@ def jobs(settings: StackSettings) -> set[str]:
     return {job["job_name"] for job in parsed["scrape_configs"]}
 
 
-def _single(job: str, target: str, parameters: dict[str, list[str]] | None = None) -> dict[str, Any]:
+def _single(job: str, target: str, monitoring: MonitoringSettings) -> dict[str, Any]:
     """A part of which there is one: by its name, so that its series go on when its address changes."""
     configuration: dict[str, Any] = {"job_name": job, "static_configs": [{"targets": [target]}]}
-    if parameters:
-        configuration["params"] = parameters
+    if job in _ASIDE:
+        seconds = max(ASIDE_SECONDS * monitoring.time_scale, monitoring.scrape_seconds)
+        configuration["scrape_interval"] = duration(seconds)
+    if job == "gateway":
+        # Without its free slots for servers.
+        configuration["params"] = {"no-maint": [""]}
     if job in _KEPT:
         configuration["metric_relabel_configs"] = [
             {"source_labels": ["__name__"], "regex": _KEPT[job], "action": "keep"}

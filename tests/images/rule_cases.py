@@ -128,7 +128,7 @@ SERVICES = [
     Case(
         "ServiceDown",
         _all_up(guardian="1 1 0x98", redis_exporter="1 1 0x98"),
-        30,
+        60,
         (
             Firing(
                 "critical",

@@ -5,8 +5,23 @@ from __future__ import annotations
 import docker
 import pytest
 
-USERS = {"postgres": "999:999", "redis": "999:999", "gateway": "99:99"}
-LARGEST_MB = {"postgres": 160, "redis": 95, "gateway": 95}
+USERS = {
+    "postgres": "999:999",
+    "redis": "999:999",
+    "gateway": "99:99",
+    "prometheus": "9090:9090",
+    "alertmanager": "9093:9093",
+    "exporters": "9100:9100",
+}
+# Half of Prometheus' is promtool, which checks what it is given.
+LARGEST_MB = {
+    "postgres": 160,
+    "redis": 95,
+    "gateway": 95,
+    "prometheus": 290,
+    "alertmanager": 135,
+    "exporters": 125,
+}
 
 
 @pytest.fixture(params=sorted(USERS))

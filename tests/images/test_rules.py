@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import docker
 import yaml
 
 from components.monitoring.rules import alerts, rule_groups, rules_file
-from components.monitoring.rules.model import GUIDE, Alert
+from components.monitoring.rules.model import GUIDE, Alert, Recording
 from components.settings import BackendSettings, StackSettings
 from tests.images.engine import Engine, File
 from tests.images.rule_cases import SERVICES, TRAFFIC, Case, Firing
 from tests.images.rule_cases_resources import BACKEND, RESOURCES, WATCH
 
+ROOT = Path(__file__).parents[2]
 SETTINGS = StackSettings(backend=BackendSettings(replicas=2))
 SECRETS_MADE = {"jwt_secret": "1970-01-01T00:00:00+00:00"}
 CASES = [*SERVICES, *TRAFFIC, *BACKEND, *RESOURCES, *WATCH]
@@ -101,7 +105,13 @@ def test_rules_fire_and_are_silent(
         f"{group}-every-{step}s.yml": document(cases, group, step)
         for (group, step), cases in groupby(sorted(CASES, key=place), key=place)
     }
-    rules = {f"{group.name}.yml": yaml.safe_dump({"groups": [group.document()]}) for group in GROUPS}
+    # The error budget is judged by what the rules on traffic record.
+    needed = {"error-budget": ["traffic", "error-budget"]}
+    by_name = {group.name: group.document() for group in GROUPS}
+    rules = {
+        f"{name}.yml": yaml.safe_dump({"groups": [by_name[other] for other in needed.get(name, [name])]})
+        for name in by_name
+    }
     files = {"all.yml": rules_file(SETTINGS, SECRETS_MADE), **rules, **tests}
     volume = engine.files(prometheus_image, {name: File(text) for name, text in files.items()})
     names = " ".join(f"/rules/{name}" for name in tests)
@@ -115,3 +125,27 @@ def test_rules_fire_and_are_silent(
     assert f"SUCCESS: {sum(len(group.rules) for group in GROUPS)} rules found" in said, said
     assert said.count("SUCCESS") == len(tests) + 1, said
     assert "FAILED" not in said, said
+
+
+def test_the_queries_of_the_dashboard_are_valid(
+    client: docker.DockerClient, engine: Engine, prometheus_image: str
+) -> None:
+    dashboard = json.loads((ROOT / "docs" / "grafana-dashboard.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    queries += [annotation["expr"] for annotation in dashboard["annotations"]["list"]]
+    assert len(queries) > 20
+    # promtool has no command for a query, but a rule holds one.
+    recorded = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
+    document = yaml.safe_dump({"groups": [{"name": "dashboard", "rules": recorded}]})
+    volume = engine.files(prometheus_image, {"queries.yml": File(document)})
+    said = client.containers.run(
+        prometheus_image,
+        ["promtool", "check", "rules", "/rules/queries.yml"],
+        volumes=[f"{volume.name}:/rules:ro"],
+        network_mode="none",
+        remove=True,
+    ).decode()
+    assert f"SUCCESS: {len(queries)} rules found" in said
+    recorded_by_us = {rule.name for group in GROUPS for rule in group.rules if isinstance(rule, Recording)}
+    for query in queries:
+        assert set(re.findall(r"medianest:[a-z_]+:\w+", query)) <= recorded_by_us, query

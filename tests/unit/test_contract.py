@@ -10,7 +10,11 @@ import guardian.settings
 from components import backend, gateway, labels, postgres, redis
 from components import guardian as guardian_component
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT
-from components.settings import BackendSettings, GatewaySettings, HealthSettings
+from components.monitoring import alertmanager, exporters, prometheus
+from components.monitoring.rules import rule_groups
+from components.monitoring.rules.model import Alert, Recording
+from components.monitoring.scraping import ALERTMANAGER_PORT, PROMETHEUS_PORT
+from components.settings import BackendSettings, GatewaySettings, HealthSettings, StackSettings
 from ops import soak
 from ops.releases.records import FAILED, NOT_VERIFIED, UNVERIFIED, VERIFIED, Record, tag_name
 from ops.soak_report import Patience
@@ -100,12 +104,23 @@ def test_users_and_ports_of_the_images() -> None:
     assert table["guardian"][2] == guardian_component.USER
     assert table["guardian"][3] == f"{guardian_component.PORT}, {guardian_component.PROXY_PORT}"
     assert table["gateway"][3] == f"{PUBLIC_PORT}, {INTERNAL_PORT} (metrics)"
+    assert table["prometheus"][2:4] == [prometheus.USER, str(PROMETHEUS_PORT)]
+    assert table["alertmanager"][2:4] == [alertmanager.USER, str(ALERTMANAGER_PORT)]
+    assert table["exporters"][2] == exporters.USER
     assert table["backend"][2] == f"a setting, {BackendSettings().user}"
     assert table["backend"][3] == f"a setting, {BackendSettings().port}"
 
 
 def test_the_images_run_as_their_users() -> None:
-    for service, user in {"postgres": postgres.USER, "redis": redis.USER, "gateway": gateway.USER}.items():
+    users = {
+        "postgres": postgres.USER,
+        "redis": redis.USER,
+        "gateway": gateway.USER,
+        "prometheus": prometheus.USER,
+        "alertmanager": alertmanager.USER,
+        "exporters": exporters.USER,
+    }
+    for service, user in users.items():
         text = (ROOT / "images" / service / "Dockerfile").read_text()
         assert re.search(rf"^USER {user}(:{user})?$", text, re.M), service
 
@@ -181,3 +196,27 @@ def test_metrics_of_the_backend() -> None:
     documented = [name for row in rows("Metrics of the backend") for name in names(row[0])]
     assert len(documented) == len(set(documented))
     assert set(documented) == set(re.findall(r'"(medianest_[a-z_]+)"', text))
+
+
+def test_what_the_rules_read_is_there() -> None:
+    text = "".join(rule.expression for group in rule_groups(StackSettings(), {}) for rule in group.rules)
+    told = {
+        name.removesuffix("_bucket")
+        for heading in ("Metrics of the backend", "Metrics of the guardian", "Figures that the rules record")
+        for row in rows(heading)
+        for name in names(row[0])
+    }
+    read = {name.removesuffix("_bucket") for name in re.findall(r"medianest[_:][a-z0-9_:]+", text)}
+    assert read <= told
+
+
+def test_what_the_rules_record() -> None:
+    groups = rule_groups(StackSettings(), {"jwt_secret": "2026-01-01T00:00:00+00:00"})
+    recorded = {rule.name for group in groups for rule in group.rules if isinstance(rule, Recording)}
+    assert {name for row in rows("Figures that the rules record") for name in names(row[0])} == recorded
+
+
+def test_labels_of_alerts() -> None:
+    documented = {name for row in rows("Alerts") for name in names(row[0])}
+    document = Alert("X", "warning", "c", "none", "1", "s", container=True).document()
+    assert documented == {*document["labels"], *document["annotations"]}

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import yaml
 
-from components.monitoring.rules.backend import backend
-from components.monitoring.rules.model import Alert, Group, Windows
+from components.monitoring.rules.backend import backend, backend_trend
+from components.monitoring.rules.model import Alert, Group
 from components.monitoring.rules.resources import resources, secret_ages
 from components.monitoring.rules.services import services
-from components.monitoring.rules.traffic import traffic
+from components.monitoring.rules.traffic import error_budget, traffic
 from components.monitoring.rules.watch import watch
+from components.monitoring.windows import Windows
 from components.settings import StackSettings
 
 
@@ -22,7 +23,9 @@ def rule_groups(settings: StackSettings, secrets_made: Mapping[str, str]) -> lis
     return [
         services(settings, windows),
         traffic(settings, windows),
+        error_budget(settings, windows),
         backend(settings, windows),
+        backend_trend(settings, windows),
         resources(settings, windows),
         secret_ages(settings, secrets_made),
         watch(windows),

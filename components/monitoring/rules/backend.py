@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from components.monitoring.rules.model import Alert, Group, Rule, Windows
+from components.monitoring.rules.model import SLOW_SECONDS, Alert, Group, Rule
 from components.monitoring.rules.traffic import HOUR, MINUTE, levels
 from components.monitoring.rules.trend import rising
+from components.monitoring.windows import Windows
 from components.settings import StackSettings
 
 MEMORY = 'medianest_container_memory_bytes{component="backend"}'
@@ -27,8 +28,6 @@ def backend(settings: StackSettings, windows: Windows) -> Group:
     """Alerts on memory, and on pools, workers and queues where the backends tell of them."""
     monitoring = settings.monitoring
     warning, critical = memory_levels(settings)
-    ahead = monitoring.alerts.memory_trend_hours * HOUR
-    limit = f"{settings.backend.limits.memory_mb * MEGABYTE}"
     rules: list[Rule] = [
         *(
             Alert(
@@ -43,20 +42,32 @@ def backend(settings: StackSettings, windows: Windows) -> Group:
             )
             for severity, action, level in levels("restart", warning, "restart", critical)
         ),
-        Alert(
-            "BackendMemoryTrend",
-            "warning",
-            "backend",
-            "restart",
-            rising(MEMORY, limit, ahead / 4, ahead, windows),
-            "The memory of {{ $labels.container }} reaches its limit within"
-            f" {monitoring.alerts.memory_trend_hours:g} hours, if it goes on like this.",
-            container=True,
-        ),
     ]
     if monitoring.backend_metrics:
         rules += _own_figures(settings, windows)
     return Group("backend", rules)
+
+
+def backend_trend(settings: StackSettings, windows: Windows) -> Group:
+    """The alert on memory that grows towards the limit of the container."""
+    hours, limit = settings.monitoring.alerts.memory_trend_hours, settings.backend.limits.memory_mb
+    ahead = hours * HOUR
+    return Group(
+        "backend-trend",
+        [
+            Alert(
+                "BackendMemoryTrend",
+                "warning",
+                "backend",
+                "restart",
+                rising(MEMORY, f"{limit * MEGABYTE}", ahead / 4, ahead, windows),
+                "The memory of {{ $labels.container }} reaches its limit within"
+                f" {hours:g} hours, if it goes on like this.",
+                container=True,
+            )
+        ],
+        windows.pause(SLOW_SECONDS),
+    )
 
 
 def _own_figures(settings: StackSettings, windows: Windows) -> list[Rule]:

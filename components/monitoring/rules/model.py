@@ -6,38 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from components.monitoring.windows import duration
+
 Severity = Literal["warning", "critical"]
 Action = Literal["none", "investigate", "restart", "restart-workers", "page"]
 
+# Between two evaluations of what changes slowly: windows of hours cost more to read than they tell.
+SLOW_SECONDS = 30.0
 GUIDE = "docs/monitoring.md"
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Lengths of time in Prometheus' words, shrunk by `scale` where a test wants conditions in seconds."""
-
-    scale: float
-    scrape_seconds: float
-
-    def span(self, seconds: float) -> str:
-        """A window to look back over. It always holds a few readings."""
-        return duration(max(seconds * self.scale, 4 * self.scrape_seconds))
-
-    def hold(self, seconds: float) -> str:
-        """How long a condition has to hold before its alert fires."""
-        return duration(seconds * self.scale)
-
-    def ahead(self, seconds: float) -> float:
-        """How far a trend is followed, in seconds."""
-        return seconds * self.scale
-
-
-def duration(seconds: float) -> str:
-    """Seconds as Prometheus writes them.
-
-    Source: https://prometheus.io/docs/prometheus/latest/configuration/configuration/, <duration>
-    """
-    return f"{round(seconds * 1000)}ms"
 
 
 @dataclass(frozen=True)

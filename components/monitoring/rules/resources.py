@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from components.monitoring.rules.model import Alert, Group, Recording, Windows
+from components.monitoring.rules.model import SLOW_SECONDS, Alert, Group, Recording
 from components.monitoring.rules.traffic import HOUR, MINUTE, levels
 from components.monitoring.rules.trend import falling, rising
+from components.monitoring.windows import Windows
 from components.settings import StackSettings
 
 # The root of every container lies on the disk that holds Docker's data, and its volumes with it.
@@ -95,6 +96,7 @@ def resources(settings: StackSettings, windows: Windows) -> Group:
                 )
             ),
         ],
+        windows.pause(SLOW_SECONDS),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from components.monitoring.rules.model import Action, Alert, Group, Severity, Windows
-from components.monitoring.scraping import PROBE_SECONDS
+from components.monitoring.rules.model import Action, Alert, Group, Severity
+from components.monitoring.scraping import ASIDE_SECONDS, PROBE_SECONDS
+from components.monitoring.windows import Windows
 from components.settings import StackSettings
 
 # Looked at more often than the rest: a part that is gone has to be told of within 15 s.
@@ -77,7 +78,7 @@ def services(settings: StackSettings, windows: Windows) -> Group:
                 f'up{{job=~"alertmanager|node-exporter|postgres-exporter|redis-exporter"}} == 0'
                 f" unless ({HANGING})",
                 "{{ $labels.job }} does not answer.",
-                failed,
+                windows.hold(2 * ASIDE_SECONDS),
             ),
             Alert(
                 "BackendReplicaMissing",

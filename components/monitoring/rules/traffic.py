@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from components.monitoring.rules.model import Action, Alert, Group, Recording, Rule, Severity, Windows
+from components.monitoring.rules.model import SLOW_SECONDS, Action, Alert, Group, Recording, Rule, Severity
+from components.monitoring.windows import Windows
 from components.settings import StackSettings
 
 # Answers of the gateway to clients, those that no backend gave among them.
@@ -29,17 +30,10 @@ def error_ratio(length: str) -> str:
 def traffic(settings: StackSettings, windows: Windows) -> Group:
     """Alerts on errors, and on times where the backends tell of them."""
     monitoring = settings.monitoring
-    alerts, budget = monitoring.alerts, 1 - monitoring.alerts.objective_percent / 100
-    judged = f" and on() {REQUESTS} >= {alerts.minimum_requests}"
+    alerts, judged = monitoring.alerts, _judged(settings)
     rules: list[Rule] = [
         Recording(REQUESTS, f"sum(increase({ANSWERS}[{windows.span(5 * MINUTE)}]))"),
-        *(
-            Recording(
-                error_ratio(name),
-                f"sum(rate({FAILED}[{windows.span(length)}])) / sum(rate({ANSWERS}[{windows.span(length)}]))",
-            )
-            for name, length in LENGTHS.items()
-        ),
+        _error_ratio("5m", windows),
         *(
             Alert(
                 "ErrorRateHigh",
@@ -53,8 +47,6 @@ def traffic(settings: StackSettings, windows: Windows) -> Group:
                 "investigate", alerts.error_percent.warning, "page", alerts.error_percent.critical
             )
         ),
-        _burn("critical", "page", FAST, budget, judged),
-        _burn("warning", "investigate", SLOW, budget, judged),
     ]
     if monitoring.backend_metrics:
         rules += [
@@ -77,6 +69,30 @@ def traffic(settings: StackSettings, windows: Windows) -> Group:
             ),
         ]
     return Group("traffic", rules)
+
+
+def error_budget(settings: StackSettings, windows: Windows) -> Group:
+    """Alerts on how fast the error budget is used up."""
+    budget = 1 - settings.monitoring.alerts.objective_percent / 100
+    judged = _judged(settings)
+    return Group(
+        "error-budget",
+        [
+            *(_error_ratio(length, windows) for length in LENGTHS if length != "5m"),
+            _burn("critical", "page", FAST, budget, judged),
+            _burn("warning", "investigate", SLOW, budget, judged),
+        ],
+        windows.pause(SLOW_SECONDS),
+    )
+
+
+def _judged(settings: StackSettings) -> str:
+    return f" and on() {REQUESTS} >= {settings.monitoring.alerts.minimum_requests}"
+
+
+def _error_ratio(length: str, windows: Windows) -> Recording:
+    span = windows.span(LENGTHS[length])
+    return Recording(error_ratio(length), f"sum(rate({FAILED}[{span}])) / sum(rate({ANSWERS}[{span}]))")
 
 
 def levels(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.monitoring.rules.model import Windows
+from components.monitoring.windows import Windows
 
 # Between two thirds of the window the floor has to move by more than this share of it.
 RISE = 0.02

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from components.monitoring.rules.model import Alert, Group, Windows
+from components.monitoring.rules.model import Alert, Group
 from components.monitoring.rules.traffic import MINUTE
+from components.monitoring.windows import Windows
 
 WATCHDOG = "Watchdog"
 

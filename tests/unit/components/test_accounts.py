@@ -4,6 +4,8 @@ import base64
 
 from components.accounts import (
     former_account,
+    monitoring_acl_rules,
+    monitoring_statements,
     owner_role,
     retirement_statements,
     role_statements,
@@ -45,3 +47,25 @@ def test_a_role_is_retired_only_when_nobody_uses_it() -> None:
     lines = retirement_statements("medianest_a").splitlines()
     assert "count(*) FROM pg_stat_activity WHERE usename = 'medianest_a') = 0" in lines[1]
     assert 'ALTER ROLE "medianest_a" NOLOGIN PASSWORD NULL' in lines[1]
+
+
+def test_the_exporters_role_sees_figures_and_no_data() -> None:
+    lines = monitoring_statements("medianest_monitoring_a", "VERIFIER").splitlines()
+    assert (lines[0], lines[-2:]) == ("BEGIN;", ["COMMIT;", "\\q"])
+    granted = [line for line in lines if "GRANT" in line or "OWNER" in line]
+    assert granted == ['GRANT pg_monitor TO "medianest_monitoring_a";']
+
+
+def test_the_exporters_user_sees_figures_and_no_data() -> None:
+    rules = monitoring_acl_rules("swordfish")
+    assert "swordfish" not in rules
+    assert "-@all" in rules
+    assert "~" not in rules
+    assert {word for word in rules.split() if word.startswith("+")} == {
+        "+ping",
+        "+info",
+        "+client|setname",
+        "+latency|latest",
+        "+slowlog|len",
+        "+slowlog|get",
+    }

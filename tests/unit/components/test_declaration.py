@@ -26,6 +26,12 @@ from components.settings import (
 from guardian import settings as guardian_settings
 from tests.unit.components.mocked_engine import Engine, declare, mocked, settle
 
+DATA = ("postgres", "redis")
+SERVICES = ("gateway", "backend-0", "backend-1", "backend-2")
+WATCHING = (
+    *("prometheus", "alertmanager", "postgres-exporter", "redis-exporter", "node-exporter"),
+    *("engine-proxy", "guardian"),
+)
 SETTINGS = StackSettings(
     backend=BackendSettings(
         replicas=3,
@@ -52,24 +58,20 @@ def labels_of(inputs: dict[str, Any]) -> dict[str, str]:
     return {item["label"]: item["value"] for item in inputs["labels"]}
 
 
-SERVICES = {"gateway", "backend-0", "backend-1", "backend-2", "postgres", "redis"}
-WATCHING = {
-    *("prometheus", "alertmanager", "postgres-exporter", "redis-exporter", "node-exporter"),
-    *("engine-proxy", "guardian"),
-}
-
-
 def test_a_stack_is_a_gateway_backends_postgres_and_redis_and_what_watches_them(engine: Engine) -> None:
-    assert set(containers(engine)) == SERVICES | WATCHING
+    assert set(containers(engine)) == {*SERVICES, *DATA, *WATCHING}
 
 
-def test_a_stack_that_is_not_watched_is_the_services_alone() -> None:
+def test_a_stack_that_is_not_watched_has_nothing_of_it() -> None:
     with mocked() as unwatched:
-        declare(SETTINGS.model_copy(update={"monitoring": MonitoringSettings(enabled=False)}))
-    assert set(containers(unwatched)) == SERVICES
+        declare(StackSettings(monitoring=MonitoringSettings(enabled=False)))
+    assert set(containers(unwatched)) == {"gateway", "backend-0", *DATA}
+    assert set(unwatched.of("Network")) == {"public", "data"}
+    resources = [item.name for item in unwatched.declared if item.type.endswith(":Resource")]
+    assert not any("monitoring" in name or "guardian" in name for name in resources)
+    assert not any(name.startswith(("prometheus", "alertmanager")) for name in unwatched.of("Volume"))
     assert "guardian-image" not in unwatched.of("RemoteImage")
-    (backend,) = (item for name, item in containers(unwatched).items() if name == "backend-0")
-    assert not any("GUARDIAN" in variable for variable in backend["envs"])
+    assert not any("GUARDIAN" in variable for variable in containers(unwatched)["backend-0"]["envs"])
 
 
 def test_only_the_engine_proxy_has_the_engines_socket_and_only_the_guardian_reaches_it(
@@ -153,13 +155,15 @@ def test_secrets_are_files_of_the_user_that_reads_them(engine: Engine) -> None:
 
 
 def test_a_consumer_mounts_its_own_secrets_only(engine: Engine) -> None:
-    for name in ("backend-0", "postgres", "redis"):
+    for name in ("backend-0", "postgres", "redis", "alertmanager", "postgres-exporter", "redis-exporter"):
         (mount,) = (
             mount for mount in containers(engine)[name]["mounts"] if mount["target"] == "/run/secrets"
         )
         assert mount["readOnly"] is True
-        assert mount["source"] == f"{name.split('-')[0]}-secrets"
-    assert all(mount["target"] != "/run/secrets" for mount in containers(engine)["gateway"]["mounts"])
+        assert mount["source"] == f"{name.removesuffix('-0')}-secrets"
+    for name in ("gateway", "prometheus", "node-exporter"):
+        mounts = containers(engine)[name].get("mounts") or []
+        assert all(mount["target"] != "/run/secrets" for mount in mounts), name
 
 
 def test_only_the_gateway_publishes_a_port(engine: Engine) -> None:
@@ -167,14 +171,20 @@ def test_only_the_gateway_publishes_a_port(engine: Engine) -> None:
     assert published == {"gateway": [{"internal": 8080, "external": 4001, "ip": "127.0.0.9"}]}
 
 
-def test_postgres_and_redis_are_on_the_internal_network_alone(engine: Engine) -> None:
+def test_networks_are_as_few_as_they_can_be(engine: Engine) -> None:
     assert engine.of("Network")["data"]["internal"] is True
+    assert engine.of("Network")["monitoring"]["internal"] is True
     assert not engine.of("Network")["public"].get("internal")
     for name, networks in {
         "postgres": ["data"],
         "redis": ["data"],
         "gateway": ["public"],
         "backend-0": ["public", "data"],
+        "prometheus": ["monitoring", "public"],
+        "alertmanager": ["monitoring"],
+        "postgres-exporter": ["monitoring", "data"],
+        "redis-exporter": ["monitoring", "data"],
+        "node-exporter": ["monitoring"],
     }.items():
         assert [item["name"] for item in containers(engine)[name]["networksAdvanced"]] == networks, name
 
@@ -238,7 +248,7 @@ def test_a_pinned_release_is_what_runs_and_nothing_newer_is_lost() -> None:
 
 
 def test_shared_images_belong_to_no_stack(engine: Engine) -> None:
-    for service in ("postgres", "redis", "gateway"):
+    for service in ("postgres", "redis", "gateway", "prometheus", "alertmanager", "exporters"):
         image = engine.of("RemoteImage")[f"{service}-image"]
         assert image["build"]["label"] == {"medianest.component": service}
 

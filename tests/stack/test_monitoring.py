@@ -1,0 +1,170 @@
+"""A watched stack: every part is read, every rule evaluated, and what is wrong reaches Alertmanager."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import docker
+import pytest
+from docker.models.containers import Container
+
+from components.monitoring.rules import rule_groups
+from components.monitoring.scraping import ALERTMANAGER_PORT, PROMETHEUS_PORT, jobs
+from components.settings import StackSettings, load
+from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, swept
+from tests.harness.deployed_stack import WATCHING
+
+# By the issue of the figure: from the fault to the alert at Alertmanager, with readings every 5 s.
+DETECTION_SECONDS = 15.0
+# This machine may be three times slower than one that has nothing else to do.
+PATIENCE = 3.0
+MEMORY_MB = 250
+WATCHED = {**STAGING, "medianest:monitoring": {"enabled": True}}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The stack under test."""
+
+    name: str
+    checkout: Checkout
+    engine: docker.DockerClient
+    settings: StackSettings
+
+    def one(self, component: str) -> Container:
+        (container,) = containers_of(self.engine, self.name, component)
+        return container
+
+    def ask(self, component: str, port: int, path: str) -> Any:
+        """What a part answers, from inside its container."""
+        request = (
+            f"exec 3<>/dev/tcp/127.0.0.1/{port};"
+            f" printf 'GET {path} HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n' >&3; cat <&3"
+        )
+        done = self.one(component).exec_run(["bash", "-c", request])
+        return json.loads(cast("bytes", done.output).split(b"\r\n\r\n", 1)[1])
+
+    def prometheus(self, path: str) -> dict[str, Any]:
+        answer = self.ask("prometheus", PROMETHEUS_PORT, path)
+        assert answer["status"] == "success", answer
+        data = answer["data"]
+        assert isinstance(data, dict)
+        return data
+
+    def alerts(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """What Alertmanager knows, by name and component."""
+        return {
+            (alert["labels"]["alertname"], alert["labels"]["component"]): alert
+            for alert in self.ask("alertmanager", ALERTMANAGER_PORT, "/api/v2/alerts")
+        }
+
+
+def seconds_until(condition: Callable[[], bool], what: str, limit: float) -> float:
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < limit, f"{what}: not within {limit} s"
+        time.sleep(0.25)
+    return time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def watched(checkout: Checkout) -> Iterator[Watched]:
+    name = new_name("watched")
+    client = docker.from_env()
+    with swept(client, name):
+        checkout.declare(name, WATCHED)
+        # Its checks of what runs are those of the watch as well.
+        checkout.expect("up", name, "--yes", timeout=900)
+        yield Watched(name, checkout, client, load("medianest", WATCHED, ()))
+        checkout.medianest("down", name, "--yes")
+    client.close()
+
+
+def guardian_is_there(watched: Watched) -> bool:
+    return bool(containers_of(watched.engine, watched.name, "guardian"))
+
+
+def test_every_part_is_read(watched: Watched) -> None:
+    expected = jobs(watched.settings) - (set() if guardian_is_there(watched) else {"guardian"})
+
+    def up() -> dict[str, int]:
+        targets = watched.prometheus("/api/v1/targets?state=active")["activeTargets"]
+        return Counter(target["labels"]["job"] for target in targets if target["health"] == "up")
+
+    wanted = dict.fromkeys(expected, 1) | {"backend": watched.settings.backend.replicas}
+    seconds_until(lambda: up() == wanted, f"{wanted} read", 30 * PATIENCE)
+
+
+def test_every_rule_is_loaded_and_can_be_evaluated(watched: Watched) -> None:
+    groups = rule_groups(watched.settings, {})
+    wanted = {group.name: len(group.rules) for group in groups if group.name != "secrets"}
+
+    def evaluated() -> bool:
+        found = watched.prometheus("/api/v1/rules")["groups"]
+        assert wanted.items() <= {group["name"]: len(group["rules"]) for group in found}.items()
+        rules = [rule for group in found for rule in group["rules"]]
+        assert [rule["name"] for rule in rules if rule["health"] == "err"] == []
+        return all(rule["health"] == "ok" for rule in rules)
+
+    seconds_until(evaluated, "all rules evaluated", 90)
+
+
+def test_the_age_of_every_secret_is_known(watched: Watched) -> None:
+    query = "/api/v1/query?query=medianest_secret_made_timestamp_seconds"
+    found = {item["metric"]["secret"] for item in watched.prometheus(query)["result"]}
+    assert found == set(watched.settings.secret_names()) - {"backup_key"}
+
+
+def test_nothing_is_told_of_a_stack_that_is_well(watched: Watched) -> None:
+    ours = {("ServiceDown", "guardian"), ("NotificationsFailing", "alertmanager")}
+    allowed = {("Watchdog", "prometheus")} | (set() if guardian_is_there(watched) else ours)
+    # What the start was like is over.
+    seconds_until(lambda: set(watched.alerts()) <= allowed, "no alert", 60 * PATIENCE)
+    assert ("Watchdog", "prometheus") in watched.alerts()
+
+
+def test_the_watch_costs_little_memory(watched: Watched) -> None:
+    used = 0
+    for component in WATCHING:
+        memory = cast("dict[str, Any]", watched.one(component).stats(stream=False))["memory_stats"]
+        used += memory["usage"] - memory["stats"].get("inactive_file", 0)
+    assert used < MEMORY_MB * 1024 * 1024
+
+
+# A paused Postgres takes connections and says nothing: the slowest to notice.
+@pytest.mark.parametrize(("component", "fault"), [("redis", "stop"), ("postgres", "pause")])
+def test_a_service_that_is_gone_is_told_of_in_time(watched: Watched, component: str, fault: str) -> None:
+    service = watched.one(component)
+    key = ("ServiceDown", component)
+    assert key not in watched.alerts()
+    getattr(service, fault)()
+    try:
+        took = seconds_until(
+            lambda: key in watched.alerts(), f"ServiceDown of {component}", DETECTION_SECONDS * PATIENCE
+        )
+    finally:
+        service.unpause() if fault == "pause" else service.start()
+    print(f"{component} {fault}: told of after {took:.1f} s")
+    seconds_until(lambda: key not in watched.alerts(), f"{component} is well again", 60 * PATIENCE)
+
+
+def test_alerts_of_backends_wait_while_postgres_is_down(watched: Watched) -> None:
+    postgres = watched.one("postgres")
+    postgres.stop()
+    try:
+        key = ("ServiceDown", "backend")
+        seconds_until(
+            lambda: watched.alerts().get(key, {}).get("status", {}).get("state") == "suppressed",
+            "the backends' alert held back",
+            60 * PATIENCE,
+        )
+        inhibited = watched.alerts()[key]["status"]["inhibitedBy"]
+        assert watched.alerts()[("ServiceDown", "postgres")]["fingerprint"] in inhibited
+    finally:
+        postgres.start()
+    seconds_until(lambda: key not in watched.alerts(), "the backends are well again", 60 * PATIENCE)
