@@ -90,7 +90,7 @@ class EngineClient:
                     raise EngineError(f"events: status {answer.status}")
                 async for line in answer.content:
                     yield event(json.loads(line))
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError) as error:
             raise EngineError(f"events: {type(error).__name__}") from error
 
     async def _json(self, path: str) -> Any:
