@@ -16,6 +16,7 @@ from guardian.pager import Page, Pager
 from guardian.policy import restraint
 from guardian.policy.decisions import CHANGES, Decision, Do, decide
 from guardian.policy.problems import problems
+from guardian.policy.services import SERVICES
 from guardian.record.entries import Kind, Outcome
 from guardian.record.notebook import Notebook
 from guardian.settings import Settings
@@ -149,11 +150,15 @@ class Healer:
         return Outcome.DONE if await self._serves_again(container) else Outcome.FAILED
 
     async def _serves_again(self, container: Container) -> bool:
-        """Wait until it is well: the next one's turn comes after that."""
+        """Wait until it is well: the next one's turn comes after that. Not when it cannot get well since
+        what it needs is gone: that is healed first."""
         deadline = time.monotonic() + self.settings.start_seconds
         while time.monotonic() < deadline:
             self.beat = time.monotonic()
-            now = await self.engine.container(container.id)
+            view = await self.watch.look()
+            now = next((item for item in view.containers if item.id == container.id), None)
+            if now is None or any(view.down(name) for name in SERVICES[container.component].needs):
+                return False
             if now.serves:
                 return True
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)

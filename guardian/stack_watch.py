@@ -31,6 +31,9 @@ class StackWatch:
         self._backends = backends
         self._memory = memory
         self._settings = settings
+        self._seen: dict[str, Container] = {}
+        self._running_since: dict[str, float] = {}
+        self._serving_since: dict[str, float] = {}
         self._known: dict[str, tuple[tuple[str, ...], float, Container]] = {}
         self.view: View | None = None
         """What was seen last, None before the first look."""
@@ -44,8 +47,11 @@ class StackWatch:
         for gone in self._known.keys() - {item["Id"] for item in listed}:
             del self._known[gone]
         alerts = tuple(self._memory.alerts.values())
-        seen = View(now, containers, alerts, deploying(now, marks, containers, self._settings))
-        self.view = View(now, containers, alerts, seen.deploying, await self._blames(seen))
+        self._notice_changes(containers, now)
+        update = deploying(now, marks, containers, self._settings)
+        blames = await self._blames(View(now, containers))
+        since = (dict(self._running_since), dict(self._serving_since))
+        self.view = View(now, containers, alerts, update, blames, *since)
         return self.view
 
     async def follow(self, heard: Callable[[Event], None]) -> None:
@@ -65,6 +71,21 @@ class StackWatch:
                 log.warning("no events: %s", error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest)
+
+    def _notice_changes(self, containers: Sequence[Container], now: float) -> None:
+        """Note when a container goes on, and when it gets well. What was there before the first look has
+        done so long ago."""
+        seen = {item.name: item for item in containers}
+        for name, item in seen.items():
+            former = self._seen.get(name)
+            if former is not None and former.state != "running" and item.state == "running":
+                self._running_since[name] = now
+            if former is not None and item.serves and not former.serves:
+                self._serving_since[name] = now
+        for since in (self._running_since, self._serving_since):
+            for gone in since.keys() - seen.keys():
+                del since[gone]
+        self._seen = seen
 
     async def _container(self, identifier: str, seen: tuple[str, ...], now: float) -> Container:
         """Looked at closely only when something has changed."""

@@ -52,8 +52,10 @@ class Container:
 
     @property
     def serves(self) -> bool:
-        """Whether it is up and says that it is well."""
-        return self.state == "running" and self.health in (Health.HEALTHY, Health.NONE)
+        """Whether it is up, says that it is well, and can be reached."""
+        return (
+            self.state == "running" and self.health in (Health.HEALTHY, Health.NONE) and bool(self.addresses)
+        )
 
 
 def container(document: Document) -> Container:

@@ -92,7 +92,7 @@ def _only_tells(case: Case) -> Decision | None:
     if alert.action is Action.INVESTIGATE:
         return _once(case, Do.INVESTIGATE, case.problem.why)
     if alert.action is Action.PAGE:
-        return _once(case, Do.PAGE, case.problem.why + _way_back(case))
+        return _once(case, Do.PAGE, case.problem.why.rstrip(".") + _way_back(case))
     if case.problem.component not in SERVICES:
         return case.say(
             Do.LEAVE, f"{case.problem.component or 'what it is about'} is nothing that is healed here"
@@ -105,13 +105,18 @@ def _dependency(case: Case) -> Decision | None:
     down = [name for name in service.needs if case.view.down(name)]
     if down:
         return case.say(Do.WAIT, f"{' and '.join(down)} does not serve: that is healed first")
+    alert = case.problem.alert
+    # What does not answer may come back by itself when what it needs has.
+    absent = case.problem.wrong is Wrong.UNHEALTHY or (alert is not None and alert.absence)
+    ago = case.view.now - case.settings.settle_seconds
+    back = [name for name in service.needs if case.view.well_since(name) > ago]
+    if absent and back:
+        return case.say(Do.WAIT, f"{' and '.join(back)} serves again since a moment ago")
     meant = [case.problem.container] if case.problem.container else case.view.of(case.problem.component)
     blamed = sorted({name for item in meant for name in case.view.missing(item)})
     if not blamed:
         return None
     why = f"it cannot reach {' and '.join(blamed)}, which serves"
-    if any(case.view.now - item.started < case.settings.settle_seconds for item in _those(case, blamed)):
-        return case.say(Do.WAIT, f"{why} since a moment ago")
     return _once(case, Do.PAGE, f"{why}: a restart does not mend a network")
 
 
@@ -129,12 +134,6 @@ def _given_up(case: Case) -> Decision | None:
 
 
 RULES: tuple[Callable[[Case], Decision | None], ...] = (_hands_off, _only_tells, _dependency, _given_up)
-
-
-def _those(case: Case, components: list[str]) -> list[Container]:
-    """The containers of services, and the one that the problem is about."""
-    found = [item for name in components for item in case.view.of(name)]
-    return found + ([case.problem.container] if case.problem.container else [])
 
 
 def _act(case: Case) -> Decision:
@@ -190,7 +189,9 @@ def _is_due(item: Container, alert: Alert, case: Case) -> bool:
     long_ago = case.view.now - max(last, alert.starts_at) > case.settings.settle_seconds
     if alert.absence and item.serves:
         # What it says itself is believed first: the alert may be about another, or about a moment ago.
-        return long_ago
+        return (
+            case.view.now - case.view.well_since(item.component) > case.settings.settle_seconds and long_ago
+        )
     return last < alert.starts_at or (alert.repeats and long_ago)
 
 

@@ -13,6 +13,9 @@ from guardian.policy.view import View
 from guardian.record.memory import Memory
 from guardian.settings import Settings
 
+# So long the engine may go on telling of a health check that was made before a pause.
+STALE_SECONDS = 10.0
+
 
 class Wrong(StrEnum):
     """Kinds of what can be wrong."""
@@ -52,6 +55,8 @@ def _of_container(item: Container, view: View, memory: Memory, settings: Setting
     def problem(wrong: Wrong, why: str) -> Problem:
         return Problem(wrong, item.component, why, f"{wrong}:{item.name}", item)
 
+    # What its health check said before it was paused is not what it says now.
+    goes_on = view.running_since.get(item.name, 0.0)
     deaths = memory.deaths_of(item.name, view.now - settings.budget_seconds)
     if deaths >= settings.budget_actions:
         why = f"it has died {deaths} times in {settings.budget_seconds / 60:g} min, last with {_death(item)}"
@@ -63,7 +68,7 @@ def _of_container(item: Container, view: View, memory: Memory, settings: Setting
             return problem(Wrong.STOPPED, f"it does not run: {_death(item)}")
         case "running" if not item.addresses:
             return problem(Wrong.CUT_OFF, "it is on no network")
-        case "running" if item.health is Health.UNHEALTHY:
+        case "running" if item.health is Health.UNHEALTHY and view.now - goes_on > STALE_SECONDS:
             return problem(Wrong.UNHEALTHY, "its health check fails")
     return None
 

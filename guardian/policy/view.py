@@ -15,14 +15,17 @@ _DOWN = "Down"
 
 @dataclass(frozen=True)
 class View:
-    """`deploying` says what update is under way, empty for none. `blames` has, by a container's name,
-    the services that it says it cannot reach."""
+    """`deploying` says what update is under way, empty for none. By a container's name: `blames` has the
+    services that it says it cannot reach; `running_since` when it was last seen to go on (started, or no
+    longer paused), and `serving_since` when it was last seen to get well, where that was seen."""
 
     now: float
     containers: Sequence[Container]
     alerts: Sequence[Alert] = ()
     deploying: str = ""
     blames: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    running_since: Mapping[str, float] = field(default_factory=dict)
+    serving_since: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, component: str) -> list[Container]:
         """A service's containers."""
@@ -36,6 +39,13 @@ class View:
             for alert in self.alerts
         )
         return not own or alerted or not any(item.serves for item in own)
+
+    def well_since(self, component: str) -> float:
+        """When the last container of a service got well, as far as that was seen."""
+        return max(
+            (max(item.started, self.serving_since.get(item.name, 0.0)) for item in self.of(component)),
+            default=0.0,
+        )
 
     def missing(self, container: Container) -> list[str]:
         """What a container needs and has not got."""

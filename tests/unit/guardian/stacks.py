@@ -41,8 +41,17 @@ def stack(**changes: Any) -> list[Container]:
     return [item(name, **changes.get(name.replace("-", "_"), {})) for name in NAMES]
 
 
-def view(*alerts: Alert, now: float = NOW, deploying: str = "", blames: Any = None, **changes: Any) -> View:
-    return View(now, stack(**changes), alerts, deploying, blames or {})
+def view(
+    *alerts: Alert,
+    now: float = NOW,
+    deploying: str = "",
+    blames: Any = None,
+    running_since: Any = None,
+    serving_since: Any = None,
+    **changes: Any,
+) -> View:
+    since = (running_since or {}, serving_since or {})
+    return View(now, stack(**changes), alerts, deploying, blames or {}, *since)
 
 
 def alert(name: str = "BackendMemoryHigh", action: Action = Action.RESTART, **changes: Any) -> Alert:

@@ -37,6 +37,7 @@ WORKERS = alert("WorkerFailures", Action.RESTART_WORKERS)
 SLOW = alert("ResponseTimeHigh", Action.INVESTIGATE)
 ERRORS = alert("ErrorRateHigh", Action.PAGE, severity="critical")
 MISSING = alert("BackendReplicaMissing")
+DOWN_BACKEND = alert("ServiceDown", severity="critical")
 DOWN = alert("ServiceDown", component="postgres", severity="critical")
 TREND = alert("BackendMemoryTrend", container="backend-1")
 DISK = alert("DiskFull", Action.PAGE, component="host")
@@ -130,6 +131,31 @@ TABLE: list[Row] = [
         view(backend_0=UNHEALTHY, postgres=JUST_STARTED, blames={"backend-0": ["postgres"]}),
         memory(),
         ["wait backend-0"],
+    ),
+    (
+        "Postgres has just got well, and backends come back by themselves",
+        view(MISSING, DOWN_BACKEND, backend_0=UNHEALTHY, serving_since={"postgres": NOW - 5}),
+        memory(),
+        ["wait backend-0", "wait backend", "wait backend"],
+    ),
+    (
+        "killed when Postgres has just got well",
+        view(backend_0=EXITED, serving_since={"postgres": NOW - 5}),
+        memory(),
+        ["start backend-0"],
+    ),
+    ("no longer paused", view(redis=UNHEALTHY, running_since={"redis": NOW - 3}), memory(), []),
+    (
+        "paused before, and hung",
+        view(redis=UNHEALTHY, running_since={"redis": NOW - 30}),
+        memory(),
+        ["restart redis"],
+    ),
+    (
+        "an exporter whose service is on no network",
+        view(alert("ServiceDown", component="redis-exporter"), redis=CUT),
+        memory(),
+        ["page redis", "wait redis-exporter"],
     ),
     (
         "Redis is nothing that a backend needs",
@@ -241,6 +267,12 @@ TABLE: list[Row] = [
         view(alert("BackendReplicaMissing", starts_at=NOW - 100)),
         memory(),
         ["restart backend-0"],
+    ),
+    (
+        "a replica was missing for long and has just got well",
+        view(alert("BackendReplicaMissing", starts_at=NOW - 100), serving_since={"backend-1": NOW - 5}),
+        memory(),
+        ["wait backend"],
     ),
     ("Postgres does not answer, but says it is well", view(DOWN), memory(), ["wait postgres"]),
 ]
