@@ -91,7 +91,10 @@ def never_runs(document: Document) -> bool:
 def fingerprint(document: Document) -> tuple[str, ...]:
     """Of a listed container: what changes when its state does, without the time that goes by."""
     health = re.search(r"\((healthy|unhealthy|health: starting)\)", document.get("Status", ""))
-    return document["State"], health.group(1) if health else ""
+    networks = (document.get("NetworkSettings") or {}).get("Networks") or {}
+    # No event of a container tells that it was cut from a network.
+    reached = (f"{name} {item.get('IPAddress')}" for name, item in sorted(networks.items()))
+    return document["State"], health.group(1) if health else "", *reached
 
 
 def seconds(text: str) -> float:

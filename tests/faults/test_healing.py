@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import docker
 import pytest
+from docker.models.containers import Container
 
 from components import labels
 from tests.harness.at_fault import healthy, signal, started_at, until
@@ -117,19 +118,18 @@ def test_redis_cut_from_its_network_is_paged(stack: Watched) -> None:
     network = stack.client.networks.get(name)
     with stack.fault("Redis cut off") as outcome:
         network.disconnect(redis)
-        until(
-            lambda: [
-                page
-                for page in stack.journal(kind="page", container=redis.name)
-                if "no network" in page["why"]
-            ],
-            "a page",
-            DETECTED_SECONDS,
-        )
-        time.sleep(NOTHING_SECONDS)
-        network.connect(redis, aliases=["redis"])
+        try:
+            until(lambda: cut_off(stack, redis), "a page", DETECTED_SECONDS)
+            time.sleep(NOTHING_SECONDS)
+        finally:
+            network.connect(redis, aliases=["redis"])
     assert outcome.actions == []
     assert outcome.failed == 0
+
+
+def cut_off(stack: Watched, container: Container) -> bool:
+    pages = stack.journal(kind="page", container=container.name)
+    return any("no network" in page["why"] for page in pages)
 
 
 def test_a_killed_gateway_is_started(stack: Watched) -> None:

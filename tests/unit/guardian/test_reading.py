@@ -77,6 +77,8 @@ def test_what_changes_in_a_list_is_the_state_and_not_the_time() -> None:
     assert (
         listed("Up 3 seconds (healthy)") == listed("Up 2 hours (healthy)") != listed("Up 2 hours (unhealthy)")
     )
+    on = {"NetworkSettings": {"Networks": {"data": {"IPAddress": "10.0.0.2"}}}}
+    assert fingerprint({"State": "running", **on}) != fingerprint({"State": "running"})
     assert never_runs({"State": "created", "HostConfig": {"NetworkMode": "none"}})
     assert not never_runs({"State": "created", "HostConfig": {"NetworkMode": "data"}})
 
