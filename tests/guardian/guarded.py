@@ -37,7 +37,7 @@ SETTINGS: Mapping[str, Any] = {
     "backoff_longest_seconds": 10,
     "budget_actions": 5,
     "budget_seconds": 60,
-    "settle_seconds": 30,
+    "settle_seconds": 8,
     "start_seconds": 20,
     "look_seconds": 1,
     "prometheus": "",

@@ -90,7 +90,8 @@ def test_an_alert_restarts_one_replica_after_the_other(stack: Guarded, gateway: 
         for entry in stack.journal(kind="action", why=SUMMARY, component="backend")
     ]
     first, second = took_turns[0][0], took_turns[2][0]
-    assert took_turns == [(first, "begun"), (first, "done"), (second, "begun"), (second, "done")]
+    # What follows is a second round, where the machine takes longer than the alert may go on.
+    assert took_turns[:4] == [(first, "begun"), (first, "done"), (second, "begun"), (second, "done")]
     stack.alert("BackendMemoryHigh", "restart", status="resolved", component="backend")
     assert stack.journal(kind="alert", outcome="resolved")
 
