@@ -126,6 +126,11 @@ def retirement_statements(role: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def closing_statements(role: str) -> str:
+    """Lets nobody log in with a role any more, whoever uses it now."""
+    return f'ALTER ROLE "{role}" NOLOGIN PASSWORD NULL;\n\\q\n'
+
+
 def as_redis_administrator(password_file: str) -> list[str]:
     """The command that takes one line for Redis. Its first answer is that to logging in."""
     return ["sh", "-c", _AS_ADMINISTRATOR, "sh", password_file]

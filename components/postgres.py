@@ -25,7 +25,7 @@ class Postgres(pulumi.ComponentResource):
     """PostgreSQL. `url` is the backend's connection URL, password included, and a secret.
 
     `role` is the role in it. It may be used once `roles` is there. `monitoring` is the account of the
-    exporter, where the stack is watched; it may be used once `accounts` are there.
+    exporter, where the stack is watched.
     """
 
     url: pulumi.Output[str]
@@ -34,7 +34,6 @@ class Postgres(pulumi.ComponentResource):
     roles: DatabaseRoles
     secret: StackSecret
     monitoring: MonitoringAccount | None
-    accounts: list[pulumi.Resource]
     volume: pulumi.Output[str]
     containers: list[docker.Container]
 
@@ -109,10 +108,9 @@ class Postgres(pulumi.ComponentResource):
             version=secret.version,
             opts=child,
         )
-        self.accounts = [self.roles]
         self.monitoring = monitoring_account(stack, "postgres", f"{settings.user}_monitoring", child)
         if self.monitoring:
-            monitor = DatabaseMonitor(
+            DatabaseMonitor(
                 "postgres-monitoring",
                 container=self.containers[0].id,
                 administrator=settings.user,
@@ -122,7 +120,6 @@ class Postgres(pulumi.ComponentResource):
                 version=self.monitoring.secret.version,
                 opts=child,
             )
-            self.accounts.append(monitor)
         self.url = pulumi.Output.secret(
             pulumi.Output.concat(
                 *("postgresql://", self.role, ":", secret.current),

@@ -26,7 +26,7 @@ class Redis(pulumi.ComponentResource):
     """Redis. `url` is the backend's connection URL, password included, and a secret.
 
     `user` is the user in it. It may be used once `users` is there. `monitoring` is the account of the
-    exporter, where the stack is watched; it may be used once `accounts` are there.
+    exporter, where the stack is watched.
     """
 
     url: pulumi.Output[str]
@@ -35,7 +35,6 @@ class Redis(pulumi.ComponentResource):
     users: CacheUsers
     secret: StackSecret
     monitoring: MonitoringAccount | None
-    accounts: list[pulumi.Resource]
     volume: pulumi.Output[str]
     containers: list[docker.Container]
 
@@ -118,9 +117,8 @@ class Redis(pulumi.ComponentResource):
             version=secret.version,
             opts=child,
         )
-        self.accounts = [self.users]
         if self.monitoring:
-            monitor = CacheMonitor(
+            CacheMonitor(
                 "redis-monitoring",
                 container=self.containers[0].id,
                 administrator_file=f"{DIRECTORY}/{REDIS_ADMINISTRATOR_FILE}",
@@ -129,7 +127,6 @@ class Redis(pulumi.ComponentResource):
                 version=self.monitoring.secret.version,
                 opts=child,
             )
-            self.accounts.append(monitor)
         self.url = pulumi.Output.secret(
             pulumi.Output.concat("redis://", self.user, ":", secret.current, "@redis:6379/0")
         )

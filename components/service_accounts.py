@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pulumi
@@ -12,6 +13,7 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider,
 from components.accounts import (
     acl_rules,
     as_redis_administrator,
+    closing_statements,
     monitoring_acl_rules,
     monitoring_statements,
     psql,
@@ -55,6 +57,12 @@ class _PostgresProvider(_AccountProvider):
 
 
 class _PostgresMonitoringProvider(_PostgresProvider):
+    def delete(self, _id: str, props: Properties) -> None:
+        """A stack that is not watched any more, or is going: then the server may be gone before."""
+        command = psql(props["administrator"], props["database"])
+        with suppress(Exception):
+            run_in_container(props["container"], command, closing_statements(props["account"]))
+
     def statements(self, props: Properties, verifier: str) -> str:
         return monitoring_statements(props["account"], verifier)
 
@@ -73,6 +81,12 @@ class _RedisProvider(_AccountProvider):
 
 
 class _RedisMonitoringProvider(_RedisProvider):
+    def delete(self, _id: str, props: Properties) -> None:
+        """A stack that is not watched any more, or is going: then the server may be gone before."""
+        command = as_redis_administrator(props["administrator_file"])
+        with suppress(Exception):
+            run_in_container(props["container"], command, f"ACL DELUSER {props['account']}\n")
+
     def rules(self, password: str) -> str:
         return monitoring_acl_rules(password)
 

@@ -11,7 +11,7 @@ from components.build_context import base_image
 from components.containers import UploadedFile, load_files, run_workload, volume_labels
 from components.images import ServiceImage
 from components.monitoring.notifying import GUARDIAN_TOKEN, alertmanager_configuration
-from components.monitoring.scraping import ALERTMANAGER_PORT
+from components.monitoring.scraping import ALERTMANAGER_PORT, HEALTH_SECONDS
 from components.secret_files import SecretFiles
 from components.settings import SettingsError
 from components.stack import Stack
@@ -20,7 +20,6 @@ from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 USER = "9093"
 CONFIGURATION = "/etc/alertmanager"
 DATA = "/var/lib/alertmanager"
-PROBE_SECONDS = 5.0
 
 
 class Alertmanager(pulumi.ComponentResource):
@@ -93,7 +92,7 @@ class Alertmanager(pulumi.ComponentResource):
                 networks=[Attachment(network, ["alertmanager"]) for network in networks],
                 limits=monitoring.alertmanager.limits,
                 labels=labels,
-                probe=Probe(["http-probe", str(ALERTMANAGER_PORT), "/-/ready"], interval=PROBE_SECONDS),
+                probe=Probe(["http-probe", str(ALERTMANAGER_PORT), "/-/ready"], interval=HEALTH_SECONDS),
                 update=UpdatePolicy.STOP_FIRST,
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[loader, files]),

@@ -80,7 +80,6 @@ class Monitoring(pulumi.ComponentResource):
                 networks.data,
                 postgres.monitoring,
                 redis.monitoring,
-                [*postgres.accounts, *redis.accounts],
                 child,
             )
             self.containers = {

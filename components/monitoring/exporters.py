@@ -12,6 +12,7 @@ from components.containers import run_workload
 from components.images import ServiceImage
 from components.monitoring.account import MonitoringAccount
 from components.monitoring.scraping import (
+    HEALTH_SECONDS,
     NODE_EXPORTER_PORT,
     POSTGRES_EXPORTER_PORT,
     REDIS_EXPORTER_PORT,
@@ -21,13 +22,15 @@ from components.stack import Stack
 from components.workload import Attachment, Probe, UpdatePolicy, Workload
 
 USER = "9100"
-PROBE_SECONDS = 5.0
 # Their own time-out: shorter than Prometheus', so that they still say what does not answer.
 ANSWER_SECONDS = 2
 
 
 class Exporters(pulumi.ComponentResource):
-    """Three containers of one image. Each has the network of what it asks, and its password alone."""
+    """Three containers of one image. Each has the network of what it asks, and its password alone.
+
+    They wait for nothing: they ask anew with each reading, until Postgres and Redis know their accounts.
+    """
 
     containers: Mapping[str, list[docker.Container]]
 
@@ -39,7 +42,6 @@ class Exporters(pulumi.ComponentResource):
         data_network: pulumi.Output[str],
         postgres: MonitoringAccount,
         redis: MonitoringAccount,
-        ready: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("medianest:index:Exporters", "exporters", {}, opts)
@@ -67,10 +69,10 @@ class Exporters(pulumi.ComponentResource):
                     networks=[Attachment(network, [name]) for network in networks],
                     limits=limits,
                     labels=stack.labels(name),
-                    probe=Probe(["http-probe", str(port), "/"], interval=PROBE_SECONDS),
+                    probe=Probe(["http-probe", str(port), "/"], interval=HEALTH_SECONDS),
                     update=UpdatePolicy.STOP_FIRST,
                 ),
-                pulumi.ResourceOptions(parent=self, depends_on=[*ready, *([files] if files else [])]),
+                pulumi.ResourceOptions(parent=self, depends_on=[files] if files else []),
             )
 
         def secret_files(name: str, account: MonitoringAccount, content: pulumi.Output[str]) -> SecretFiles:

@@ -11,14 +11,13 @@ from components.build_context import base_image
 from components.containers import UploadedFile, load_files, run_workload, volume_labels
 from components.images import ServiceImage
 from components.monitoring.rules import rules_file
-from components.monitoring.scraping import PROMETHEUS_PORT, prometheus_configuration
+from components.monitoring.scraping import HEALTH_SECONDS, PROMETHEUS_PORT, prometheus_configuration
 from components.stack import Stack
 from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 
 USER = "9090"
 CONFIGURATION = "/etc/prometheus"
 DATA = "/var/lib/prometheus"
-PROBE_SECONDS = 5.0
 
 
 class Prometheus(pulumi.ComponentResource):
@@ -84,7 +83,7 @@ class Prometheus(pulumi.ComponentResource):
                 networks=[Attachment(network, ["prometheus"]) for network in networks],
                 limits=settings.limits,
                 labels=labels,
-                probe=Probe(["http-probe", str(PROMETHEUS_PORT), "/-/ready"], interval=PROBE_SECONDS),
+                probe=Probe(["http-probe", str(PROMETHEUS_PORT), "/-/ready"], interval=HEALTH_SECONDS),
                 update=UpdatePolicy.STOP_FIRST,
                 grace_seconds=30,
             ),

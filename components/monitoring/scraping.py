@@ -28,6 +28,9 @@ _TARGETS = {
 # The longest that a reading may take. Below the pause between two, so that detection is not delayed.
 PROBE_SECONDS = 3.0
 
+# Between two checks of health. Each costs the container more than a reading does, and the first ends
+# the wait of a deploy.
+HEALTH_SECONDS = 5.0
 # Between two readings of what tells of no outage that a client would notice.
 ASIDE_SECONDS = 15.0
 _ASIDE = ("prometheus", "alertmanager", "node-exporter")

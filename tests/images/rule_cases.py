@@ -181,6 +181,8 @@ TRAFFIC = [
     Case("ErrorRateHigh", answers(100, 0.9), 600),
     # Too few requests to judge.
     Case("ErrorRateHigh", answers(0.1, 0.1), 600),
+    # It is over.
+    Case("ErrorRateHigh", {ANSWERS % "2xx": counter(100), ANSWERS % "5xx": "0+20x60 1200x100"}, 400),
     Case(
         "ErrorRateHigh",
         answers(98, 2),

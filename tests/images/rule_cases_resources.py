@@ -156,6 +156,12 @@ BACKEND = [
     ),
     # Somebody waits now and then.
     Case("DatabasePoolSaturated", {WAITING: "3x5 0 3x5 0 3x5", EXHAUSTED: steady(7)}, 80),
+    # Postgres was down just before: that is another alert.
+    Case(
+        "DatabasePoolSaturated",
+        {WAITING: steady(0), EXHAUSTED: "0x10 8x100", "pg_up": "1x9 0x3 1x90"},
+        90,
+    ),
     Case(
         "DatabasePoolSaturated",
         {WAITING: steady(3), EXHAUSTED: steady(7)},
@@ -165,7 +171,7 @@ BACKEND = [
     Case(
         "DatabasePoolSaturated",
         {WAITING: steady(0), EXHAUSTED: "0x10 8x100"},
-        300,
+        90,
         (Firing("critical", "backend", "No connection to Postgres was free for 8 requests."),),
     ),
     Case("BackendFiguresMissing", {UP % "backend": steady(1), ACTIVE: steady(2)}, 300),

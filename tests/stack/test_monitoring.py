@@ -13,6 +13,8 @@ import docker
 import pytest
 from docker.models.containers import Container
 
+from components.accounts import REDIS_ADMINISTRATOR_FILE, as_redis_administrator, psql
+from components.engine_exec import run_in_container
 from components.monitoring.rules import rule_groups
 from components.monitoring.scraping import ALERTMANAGER_PORT, PROMETHEUS_PORT, jobs
 from components.settings import StackSettings, load
@@ -168,3 +170,23 @@ def test_alerts_of_backends_wait_while_postgres_is_down(watched: Watched) -> Non
     finally:
         postgres.start()
     seconds_until(lambda: key not in watched.alerts(), "the backends are well again", 60 * PATIENCE)
+
+
+def test_the_exporters_get_new_passwords_and_the_former_accounts_are_retired(watched: Watched) -> None:
+    names = ("postgres_monitoring_password", "redis_monitoring_password")
+    watched.checkout.expect("secrets", "rotate", watched.name, *names, "--yes", timeout=300)
+
+    def answered() -> bool:
+        figures = ("pg_up", "redis_up")
+        found = [watched.prometheus(f"/api/v1/query?query={figure}")["result"] for figure in figures]
+        return [result[0]["value"][1] for result in found if result] == ["1", "1"]
+
+    seconds_until(answered, "both services asked with the new passwords", 60 * PATIENCE)
+    redis, postgres = (str(watched.one(component).id) for component in ("redis", "postgres"))
+    administrator = as_redis_administrator(f"/run/secrets/{REDIS_ADMINISTRATOR_FILE}")
+    users = run_in_container(redis, administrator, "ACL USERS\n").split()
+    assert "monitoring_b" in users
+    assert "monitoring_a" not in users
+    command = psql(watched.settings.postgres.user, watched.settings.postgres.database)
+    query = "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname LIKE '%monitoring%';\n\\q\n"
+    assert run_in_container(postgres, command, query) == "medianest_monitoring_b"

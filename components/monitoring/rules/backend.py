@@ -13,6 +13,7 @@ MEMORY = 'medianest_container_memory_bytes{component="backend"}'
 BAD_ENDS = "crashed|memory|deadline|protocol|unresponsive"
 FAILURES = f'medianest_workers_terminated_total{{job="backend",reason=~"{BAD_ENDS}"}}'
 MEGABYTE = 1024 * 1024
+EXHAUSTED = 'medianest_database_failures_total{job="backend",reason="exhausted"}'
 # A small limit comes before the levels of the settings: these shares of it do.
 WARNING_SHARE, CRITICAL_SHARE = 0.75, 0.9
 
@@ -72,6 +73,11 @@ def backend_trend(settings: StackSettings, windows: Windows) -> Group:
 
 def _own_figures(settings: StackSettings, windows: Windows) -> list[Rule]:
     alerts = settings.monitoring.alerts
+    minute = windows.span(MINUTE)
+    # Whoever waited for it then says nothing of the pool.
+    postgres_was_down = " or ".join(
+        f"min_over_time({figure}[{minute}]) == 0" for figure in ("pg_up", 'up{job="postgres-exporter"}')
+    )
     return [
         *(
             Alert(
@@ -137,8 +143,7 @@ def _own_figures(settings: StackSettings, windows: Windows) -> list[Rule]:
             "critical",
             "backend",
             "investigate",
-            'sum(increase(medianest_database_failures_total{job="backend",reason="exhausted"}'
-            f"[{windows.span(5 * MINUTE)}])) > 0",
+            f"sum(increase({EXHAUSTED}[{minute}])) > 0 unless on() ({postgres_was_down})",
             'No connection to Postgres was free for {{ printf "%.0f" $value }} requests.',
         ),
         Alert(

@@ -12,7 +12,7 @@ FAILED = 'haproxy_frontend_http_responses_total{proxy="clients",code="5xx"}'
 DURATIONS = 'medianest_http_request_duration_seconds_bucket{job="backend"}'
 
 MINUTE, HOUR = 60.0, 3600.0
-LENGTHS = {"5m": 5 * MINUTE, "30m": 30 * MINUTE, "1h": HOUR, "6h": 6 * HOUR}
+LENGTHS = {"1m": MINUTE, "5m": 5 * MINUTE, "30m": 30 * MINUTE, "1h": HOUR, "6h": 6 * HOUR}
 # By how much faster than evenly over 30 days the budget is used up, and over which windows.
 # Source: https://sre.google/workbook/alerting-on-slos/, "Multiwindow, Multi-Burn-Rate Alerts"
 FAST = (14.4, "1h", "5m")
@@ -34,13 +34,15 @@ def traffic(settings: StackSettings, windows: Windows) -> Group:
     rules: list[Rule] = [
         Recording(REQUESTS, f"sum(increase({ANSWERS}[{windows.span(5 * MINUTE)}]))"),
         _error_ratio("5m", windows),
+        _error_ratio("1m", windows),
         *(
             Alert(
                 "ErrorRateHigh",
                 severity,
                 "backend",
                 action,
-                f"{error_ratio('5m')} * 100 > {level:g}{judged}",
+                # The last minute too, so that it ends soon after the errors have.
+                f"{error_ratio('5m')} * 100 > {level:g} and {error_ratio('1m')} * 100 > {level:g}{judged}",
                 '{{ printf "%.1f" $value }} % of the requests fail.',
             )
             for severity, action, level in levels(
@@ -78,7 +80,7 @@ def error_budget(settings: StackSettings, windows: Windows) -> Group:
     return Group(
         "error-budget",
         [
-            *(_error_ratio(length, windows) for length in LENGTHS if length != "5m"),
+            *(_error_ratio(length, windows) for length in ("30m", "1h", "6h")),
             _burn("critical", "page", FAST, budget, judged),
             _burn("warning", "investigate", SLOW, budget, judged),
         ],
