@@ -159,7 +159,7 @@ def test_a_killed_guardian_comes_back_and_remembers(stack: Watched) -> None:
 
 
 def test_a_deploy_is_left_alone(stack: Watched) -> None:
-    own = {labels.STACK: stack.name, labels.OWNER: stack.one("redis").labels[labels.OWNER]}
+    own = {labels.STACK: stack.name, labels.OWNER: stack.owner}
     redis = stack.one("redis")
     with stack.fault("Redis killed while a deploy goes on") as outcome:
         mark = stack.client.volumes.create(labels={**own, labels.COMPONENT: labels.DEPLOYING})
@@ -175,6 +175,7 @@ def test_a_deploy_is_left_alone(stack: Watched) -> None:
 
 def test_what_is_stopped_foreign_or_slow_is_left_alone(stack: Watched) -> None:
     exporter = stack.one("node-exporter")
+    # Of this very stack by its name, and a backend by its image's labels; somebody else's all the same.
     foreign = stack.client.containers.create(
         "medianest/backend:" + stack.name,
         ["sleep", "1"],

@@ -12,6 +12,7 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
+from components import labels
 from tests.harness.at_fault import healthy, journal, until
 from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, swept
 from tests.harness.load import Load, steady_load
@@ -55,11 +56,14 @@ class Watched:
     checkout: Checkout
     name: str
     url: str
+    owner: str
     table: list[Outcome] = field(default_factory=list)
 
     def of(self, component: str) -> list[Container]:
+        """Its containers, without those of others that are made to look alike."""
         found = containers_of(self.client, self.name, component)
-        return sorted(found, key=lambda item: str(item.name))
+        own = [item for item in found if item.labels[labels.OWNER] == self.owner]
+        return sorted(own, key=lambda item: str(item.name))
 
     def one(self, component: str) -> Container:
         (found,) = self.of(component)
@@ -113,7 +117,9 @@ def watched(client: docker.DockerClient, directory: Path) -> Iterator[Watched]:
     with swept(client, name):
         try:
             checkout.expect("up", name, "--no-verify", timeout=600)
-            stack = Watched(client, checkout, name, f"http://127.0.0.1:{port}/api/health/live")
+            (gateway,) = containers_of(client, name, "gateway")
+            url = f"http://127.0.0.1:{port}/api/health/live"
+            stack = Watched(client, checkout, name, url, gateway.labels[labels.OWNER])
             yield stack
             print("\n| fault | detected | well again after | done | requests failed |\n|---|---|---|---|---|")
             print("\n".join(map(str, stack.table)), flush=True)
