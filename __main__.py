@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pulumi
 
-from components import hardening
 from components.backend import Backend
 from components.configuration import read_settings, team_secret
 from components.gateway import Gateway
 from components.guardian import Guardian, guardian_token
+from components.hardening.enforcement import enforce
 from components.images import Images
 from components.monitoring.component import Monitoring
 from components.networks import Networks
@@ -23,7 +23,7 @@ from components.settings import SERVICE_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
 
-hardening.enforce()
+enforce()
 
 project, name = pulumi.get_project(), pulumi.get_stack()
 settings = read_settings(project)

@@ -18,11 +18,17 @@ REDIS_ADMINISTRATOR_FILE = "administrator_password"
 _AS_ADMINISTRATOR = (
     'IFS= read -r line; { printf "AUTH administrator "; cat "$1"; printf "\\n%s\\n" "$line"; } | redis-cli'
 )
-# All but what administers.
+# As a new role has them: somebody may have changed them since.
+_ROLE_OPTIONS = (
+    "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT -1 VALID UNTIL 'infinity'"
+)
 # What asks a service for its figures sees no data.
+MONITORING = "monitoring"
+MONITORING_GROUP = "pg_monitor"
 _MONITORING_PERMISSIONS = (
     "resetkeys resetchannels -@all +ping +info +client|setname +latency|latest +slowlog|len +slowlog|get"
 )
+# All but what administers.
 _ACL_PERMISSIONS = "resetkeys resetchannels ~* &* +@all -@admin -@dangerous +info +keys"
 
 
@@ -70,6 +76,7 @@ def role_statements(administrator: str, database: str, role: str, verifier: str)
         f'ALTER SCHEMA public OWNER TO "{owner}";',
         f'GRANT "{owner}" TO "{role}";',
         f"ALTER ROLE \"{role}\" SET role TO '{owner}';",
+        f'ALTER ROLE "{role}" {_ROLE_OPTIONS};',
         f"ALTER ROLE \"{role}\" LOGIN PASSWORD '{verifier}';",
         f'ALTER ROLE "{administrator}" PASSWORD NULL;',
         "COMMIT;",
@@ -86,8 +93,9 @@ def monitoring_statements(role: str, verifier: str) -> str:
     lines = [
         "BEGIN;",
         _ONE_AT_A_TIME,
-        _create_role(role, "NOLOGIN CONNECTION LIMIT 5"),
-        f'GRANT pg_monitor TO "{role}";',
+        _create_role(role, "NOLOGIN"),
+        f'ALTER ROLE "{role}" {_ROLE_OPTIONS};',
+        f'GRANT {MONITORING_GROUP} TO "{role}";',
         f"ALTER ROLE \"{role}\" LOGIN PASSWORD '{verifier}';",
         "COMMIT;",
         "\\q",
@@ -101,16 +109,16 @@ def _create_role(name: str, options: str) -> str:
     return f"SELECT 'CREATE ROLE \"{name}\" {options}' WHERE NOT EXISTS ({exists}) \\gexec"
 
 
-def scram_verifier(password: str, salt: bytes) -> str:
+def scram_verifier(password: str, salt: bytes, iterations: int = SCRAM_ITERATIONS) -> str:
     """What Postgres keeps of a password, so that the password itself is in none of its logs.
 
     Source: RFC 5803, and https://www.postgresql.org/docs/current/catalog-pg-authid.html
     """
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ITERATIONS)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server = hmac.digest(salted, b"Server Key", "sha256")
     first, second, third = (base64.b64encode(part).decode() for part in (salt, stored, server))
-    return f"SCRAM-SHA-256${SCRAM_ITERATIONS}:{first}${second}:{third}"
+    return f"SCRAM-SHA-256${iterations}:{first}${second}:{third}"
 
 
 def retirement_statements(role: str) -> str:
@@ -144,6 +152,20 @@ def acl_rules(password: str) -> str:
 def monitoring_acl_rules(password: str) -> str:
     """What the exporter's user may do: ask for figures."""
     return f"on {password_hash(password)} {_MONITORING_PERMISSIONS}"
+
+
+def acl_permissions() -> set[str]:
+    """The same as the rules that Redis tells of such a user."""
+    return _rules_alone(_ACL_PERMISSIONS)
+
+
+def monitoring_acl_permissions() -> set[str]:
+    """The same of the exporter's user."""
+    return _rules_alone(_MONITORING_PERMISSIONS)
+
+
+def _rules_alone(permissions: str) -> set[str]:
+    return {rule for rule in permissions.split() if not rule.startswith("reset")}
 
 
 def password_hash(password: str) -> str:

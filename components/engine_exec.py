@@ -2,43 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+KEPT_BYTES = 1_000_000
 
 
 class ExecError(Exception):
     """The command failed. The message holds what it said."""
 
 
-def run_in_container(container: str, command: Sequence[str], given: str) -> str:
-    """Returns what the command said. It must end by itself when it has read `given`.
+@dataclass(frozen=True)
+class Exchange:
+    """How a command ended, and the end of what it said: its output and its error output together."""
 
-    Raises ExecError. For dynamic providers: the engine is that of the environment.
-    """
+    code: int
+    said: str
+
+
+def run_in_container(container: str, command: Sequence[str], given: str) -> str:
+    """The same as `ask`, for dynamic providers: the engine is that of the environment. Raises ExecError."""
     import docker
 
     engine = docker.from_env()
     try:
-        api = engine.api
-        created = api.exec_create(container, list(command), stdin=True)
-        stream: Any = api.exec_start(created["Id"], socket=True)
-        try:
-            # The SDK wraps a socket of its own for a local engine, and hands another one over as it is.
-            getattr(stream, "_sock", stream).sendall(given.encode())
-            said = b"".join(_frames(stream)).decode(errors="replace").strip()
-        finally:
-            stream.close()
-        code = api.exec_inspect(created["Id"])["ExitCode"]
+        return ask(engine.api, container, command, given)
     finally:
         engine.close()
-    if code != 0:
-        raise ExecError(said or f"{command[0]} ended with {code}")
+
+
+def ask(api: APIClient, container: str, command: Sequence[str], given: str) -> str:
+    """Returns what the command said. It must end by itself when it has read `given`. Raises ExecError."""
+    ended = feed(api, container, command, [given.encode()])
+    said = ended.said.strip()
+    if ended.code != 0:
+        raise ExecError(said or f"{command[0]} ended with {ended.code}")
     return said
 
 
-def _frames(stream: Any) -> Iterator[bytes]:
-    """The parts of a multiplexed stream (https://docs.docker.com/reference/api/engine/, "attach")."""
+def feed(
+    api: APIClient,
+    container: str,
+    command: Sequence[str],
+    content: Iterable[bytes],
+    kept: int = KEPT_BYTES,
+) -> Exchange:
+    """Run a command in a running container with content of any length as its input.
+
+    The end of the input cannot be told over every kind of connection to an engine: the command has to
+    know it. What it says is read meanwhile, so that neither waits for the other, and its last `kept`
+    bytes are kept. Source of the stream: https://docs.docker.com/reference/api/engine/ ("attach").
+    """
     from docker.utils.socket import frames_iter
 
-    for _, part in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
-        yield part
+    started = api.exec_create(container, list(command), stdin=True)["Id"]
+    stream: Any = api.exec_start(started, socket=True)
+    said = bytearray()
+
+    def listen() -> None:
+        for _, part in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
+            said.extend(part)
+            del said[:-kept]
+
+    listener = threading.Thread(target=listen, name=f"output of {command[0]}", daemon=True)
+    listener.start()
+    # The SDK hands out different things for a socket file, TCP and SSH.
+    connection = getattr(stream, "_sock", stream)
+    try:
+        for part in content:
+            connection.sendall(part)
+    except ConnectionError:
+        # The command has ended early: its exit code and its words say why.
+        pass
+    listener.join()
+    stream.close()
+    return Exchange(api.exec_inspect(started)["ExitCode"], bytes(said).decode(errors="replace"))

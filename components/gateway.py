@@ -79,7 +79,6 @@ class Gateway(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[loader, images]),
         )
         host = f"[{settings.address}]" if ":" in settings.address else settings.address
-        # Any address of the host: the one that works everywhere is the loopback one.
-        host = "localhost" if host in {"127.0.0.1", "0.0.0.0", "[::]"} else host  # noqa: S104
+        host = "localhost" if host == "127.0.0.1" else host
         self.url = pulumi.Output.from_input(f"http://{host}:{settings.port}")
         self.register_outputs({"url": self.url})

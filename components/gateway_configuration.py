@@ -49,7 +49,7 @@ def gateway_configuration(gateway: GatewaySettings, backend: BackendSettings) ->
                 "# Written by components/gateway_configuration.py: edit the settings, not this file.",
                 _global(gateway),
                 _resolvers(),
-                _defaults(gateway),
+                _defaults(gateway, backend.health.timeout_seconds),
                 _clients(gateway),
                 _backends(backend),
                 _internal(),
@@ -112,7 +112,7 @@ def _resolvers() -> str:
     )
 
 
-def _defaults(gateway: GatewaySettings) -> str:
+def _defaults(gateway: GatewaySettings, check_timeout: float) -> str:
     response = milliseconds(gateway.response_timeout_seconds)
     return _section(
         "defaults",
@@ -121,6 +121,8 @@ def _defaults(gateway: GatewaySettings) -> str:
             "log global",
             "option dontlognull",
             "option http-keep-alive",
+            "# On a reload a client that holds a connection is told with its next answer, not cut off.",
+            "option idle-close-on-response",
             f"timeout connect {milliseconds(gateway.connect_timeout_seconds)}",
             f"timeout http-request {milliseconds(gateway.request_timeout_seconds)}",
             "timeout http-keep-alive 15s",
@@ -129,7 +131,7 @@ def _defaults(gateway: GatewaySettings) -> str:
             f"timeout server {response}",
             "timeout server-fin 5s",
             f"timeout queue {milliseconds(gateway.connect_timeout_seconds)}",
-            "timeout check 1s",
+            f"timeout check {milliseconds(check_timeout)}",
             "timeout tunnel 1h",
             *(_error(status) for status in _PROBLEMS if status != 411),
         ],
@@ -230,7 +232,10 @@ def _backends(backend: BackendSettings) -> str:
             "",
             "# Idle connections are given up before a backend does, or a request might run into its closing.",
             "http-reuse safe",
-            "default-server inter 500ms fastinter 200ms downinter 100ms fall 2 rise 1 pool-purge-delay 1s",
+            "# One that takes no connection, three times, is out until a check passes: the address of a dead",
+            "# container soon belongs to the next one, which must not get requests before it is ready.",
+            "default-server inter 500ms fastinter 200ms downinter 100ms fall 2 rise 1 pool-purge-delay 1s"
+            " observe layer4 error-limit 3 on-error mark-down",
             f"server-template backend {server_slots(backend.replicas)} backend:{backend.port} check"
             " resolvers docker resolve-prefer ipv4 init-addr last,none",
         ],

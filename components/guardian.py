@@ -12,6 +12,7 @@ import pulumi_docker as docker
 from components.configuration import team_secret
 from components.containers import network_labels, run_workload, volume_labels
 from components.engine_socket import engine_socket
+from components.hardening.kinds import SOCKET
 from components.images import Images
 from components.networks import Networks
 from components.secret_files import DIRECTORY, SecretFiles
@@ -25,7 +26,6 @@ PORT, PROXY_PORT = 8080, 2375
 TOKEN_FILE, WEBHOOK_FILE = "guardian_token", "alert_webhook_url"
 # Where its journal, its evidence and its reports are.
 MEMORY = "/var/lib/guardian"
-SOCKET = "/var/run/docker.sock"
 
 
 def guardian_token(stack: Stack) -> StackSecret | None:

@@ -11,6 +11,7 @@ import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 from components.accounts import (
+    MONITORING,
     acl_rules,
     as_redis_administrator,
     closing_statements,
@@ -145,7 +146,7 @@ class DatabaseMonitor(_ServiceAccount):
     """A role that sees Postgres' figures, and no data."""
 
     def __init__(self, name: str, *, administrator: str, database: str, **account: Any) -> None:
-        how = {"administrator": administrator, "database": database}
+        how = {"administrator": administrator, "database": database, "purpose": MONITORING}
         super().__init__(_PostgresMonitoringProvider(), name, how, **account)
 
 
@@ -153,5 +154,5 @@ class CacheMonitor(_ServiceAccount):
     """A user that sees Redis' figures, and no data."""
 
     def __init__(self, name: str, *, administrator_file: str, **account: Any) -> None:
-        how = {"administrator_file": administrator_file}
+        how = {"administrator_file": administrator_file, "purpose": MONITORING}
         super().__init__(_RedisMonitoringProvider(), name, how, **account)

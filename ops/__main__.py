@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from contextvars import copy_context
 
 from ops.cli import app
+from ops.completion import answer_shells
 from ops.errors import ExitCode, OperationError
+from ops.options import GLOBAL_OPTIONS
 from ops.output import report_error
-
-DEBUG = "--debug"
 
 
 def main(arguments: list[str]) -> int:
     """Run one command. Returns its exit code; every failure ends in one message, without a traceback."""
-    debug, as_json = DEBUG in arguments, "--json" in arguments
+    debug, as_json = "--debug" in arguments, "--json" in arguments
+    answer_shells()
     try:
-        # Commands that have more to say with --debug find it as the object of their context.
-        app([argument for argument in arguments if argument != DEBUG], prog_name="medianest", obj=debug)
+        # In a context of its own: what its options say of its words ends with it.
+        copy_context().run(app, global_options_first(arguments), prog_name="medianest")
     except OperationError as error:
         if debug:
             raise
@@ -32,6 +35,17 @@ def main(arguments: list[str]) -> int:
         report_error(unexpected, as_json)
         return int(ExitCode.FAILED)
     return 0
+
+
+def global_options_first(arguments: Sequence[str]) -> list[str]:
+    """The options of every command before its name, where Typer takes them. What follows `--` stays."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    own, rest = arguments[:end], arguments[end:]
+    return [
+        *(argument for argument in own if argument in GLOBAL_OPTIONS),
+        *(argument for argument in own if argument not in GLOBAL_OPTIONS),
+        *rest,
+    ]
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -16,6 +17,18 @@ LOOK_SECONDS = 0.2
 CHUNK_BYTES = 65536
 STOP_SECONDS = 60
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def interrupted_with_parent(command: Sequence[str]) -> list[str]:
+    """A command that gets SIGINT when the thread that starts it ends, which is to be the main one.
+
+    So nothing runs on unattended where this process is killed and cannot stop it. A program of its own
+    sets that, since code between fork and exec may hang where there are threads. Where there is no such
+    program, on other systems than Linux, the command as it is.
+    Source: https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+    """
+    setter = shutil.which("setpriv")
+    return [setter, "--pdeathsig", "INT", "--", *command] if setter else list(command)
 
 
 def lines_of(pipe: IO[bytes], process: subprocess.Popen[bytes]) -> Iterator[bytes]:

@@ -9,10 +9,14 @@ import typer
 from ops.activate import activate
 from ops.backup.command import backup
 from ops.backup.restore_command import restore
+from ops.completion import completion
 from ops.down import down
+from ops.drift.command import drift
 from ops.errors import ExitCode, OperationError
 from ops.list_stacks import list_stacks
 from ops.logs import logs
+from ops.options import DebugOption, QuietOption, VerboseOption
+from ops.output import Verbosity, verbosity
 from ops.releases.command import releases
 from ops.rollback import rollback
 from ops.run_tests import run_tests
@@ -35,13 +39,23 @@ class _Commands(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Deploy a backend with Postgres and Redis to your own Docker hosts.",
     epilog="Exit codes: 0 done, 1 failed, 2 bad usage or settings, 3 refused before anything was touched, "
-    "4 not verified, 130 interrupted. Every command takes --debug.",
+    "4 not verified, 130 interrupted. The options above may stand anywhere.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+@app.callback()
+def options(debug: DebugOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:  # noqa: ARG001 - main() looks at it
+    """Deploy a backend with Postgres and Redis to your own Docker hosts."""
+    if quiet and verbose:
+        raise OperationError("--quiet and --verbose exclude each other", code=ExitCode.USAGE)
+    if quiet or verbose:
+        verbosity.set(Verbosity.QUIET if quiet else Verbosity.VERBOSE)
+
+
 for name, command, panel in (
     ("up", up, "Stacks"),
     ("down", down, "Stacks"),
@@ -50,11 +64,13 @@ for name, command, panel in (
     ("restore", restore, "Stacks"),
     ("verify", verify, "Stacks"),
     ("status", status, "Stacks"),
+    ("drift", drift, "Stacks"),
     ("logs", logs, "Stacks"),
     ("soak", soak, "Stacks"),
     ("list", list_stacks, "Stacks"),
     ("setup", setup, "This machine"),
     ("activate", activate, "This machine"),
+    ("completion", completion, "This machine"),
     ("test", run_tests, "This project"),
 ):
     app.command(name, rich_help_panel=panel)(command)

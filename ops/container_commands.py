@@ -5,23 +5,26 @@ Nothing of what flows through them is kept: neither by the engine's logs nor in 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from components import labels
+from components import engine_exec, labels
+from components.hardening.kinds import LOADER, SCRATCH_DATABASE, VOLUME_HELPER, Kind
 from ops.engine import remove_container, resources
 from ops.errors import OperationError
+from ops.hardened import create
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-# The component in the label of containers that live for one command.
-COMPONENT = "one-shot"
+# The components in the labels of containers that live for one command.
+COMPONENTS = frozenset({VOLUME_HELPER.component, SCRATCH_DATABASE.component})
 PATH = "/volume"
 KEPT_OUTPUT = 20_000
+# A backup is compressed in its helper: more would be taken from what serves.
+CORES = 1
 
 
 class CommandError(OperationError):
@@ -74,33 +77,10 @@ def feed(
     The size is said before, since the end of the input cannot be told over every kind of connection
     to an engine. Raises CommandError.
     """
-    from docker.utils.socket import frames_iter
-
     bounded = ["sh", "-c", 'head -c "$0" | "$@"', str(size), *command]
-    started = api.exec_create(container, bounded, stdin=True)["Id"]
-    stream: Any = api.exec_start(started, socket=True)
-    said = bytearray()
-
-    def listen() -> None:
-        for _, part in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
-            said.extend(part)
-            del said[:-KEPT_OUTPUT]
-
-    listener = threading.Thread(target=listen, name=what, daemon=True)
-    listener.start()
-    # The SDK hands out different things for a socket file, TCP and SSH.
-    connection = getattr(stream, "_sock", stream)
-    try:
-        for part in content:
-            connection.sendall(part)
-    except (BrokenPipeError, ConnectionError):
-        # The command has ended early: its exit code and its words say why.
-        pass
-    listener.join()
-    stream.close()
-    code = api.exec_inspect(started)["ExitCode"]
-    if code != 0:
-        raise CommandError(what, code, said.decode(errors="replace"))
+    ended = engine_exec.feed(api, container, bounded, content, KEPT_OUTPUT)
+    if ended.code != 0:
+        raise CommandError(what, ended.code, ended.said)
 
 
 @dataclass(frozen=True)
@@ -124,9 +104,8 @@ class VolumeShell:
         on_error_output: Callable[[bytes], object] = lambda _: None,
     ) -> Iterator[bytes]:
         """What a script prints, as it comes. Raises CommandError at its end."""
-        with self._container(
-            volume, ["sh", "-euc", script, "sh", *arguments], capabilities, read_only
-        ) as made:
+        command = ["sh", "-euc", script, "sh", *arguments]
+        with self._container(VOLUME_HELPER, volume, command, capabilities, read_only) as made:
             said = bytearray()
             stream = self.api.attach(made, stdout=True, stderr=True, stream=True, demux=True)
             self.api.start(made)
@@ -147,38 +126,42 @@ class VolumeShell:
 
     def unpack(self, volume: str, directory: str, archive: Iterable[bytes]) -> None:
         """Unpack a tar archive into a directory of the volume. No process runs: the engine does it."""
-        with self._container(volume, ["true"], (), read_only=False, root_read_only=False) as made:
+        with self._container(LOADER, volume, ["true"], (), read_only=False) as made:
             # A generator is sent in chunks: the archive is never in memory as a whole.
             self.api.put_archive(made, f"{PATH}/{directory}", iter(archive))
 
     @contextmanager
     def _container(
-        self,
-        volume: str,
-        command: Sequence[str],
-        capabilities: Sequence[str],
-        read_only: bool,
-        root_read_only: bool = True,
+        self, kind: Kind, volume: str, command: Sequence[str], capabilities: Sequence[str], read_only: bool
     ) -> Iterator[str]:
         from docker.types import LogConfig, Mount
 
         host = self.api.create_host_config(
             mounts=[Mount(PATH, volume, type="volume", read_only=read_only)],
             network_mode="none",
-            read_only=root_read_only,
+            # The engine puts no files into a container with a read-only root.
+            read_only=kind is not LOADER,
             cap_drop=["ALL"],
             cap_add=list(capabilities),
             security_opt=["no-new-privileges:true"],
             mem_limit="256m",
             memswap_limit="256m",
+            nano_cpus=CORES * 10**9,
             pids_limit=32,
             init=True,
             # Its output is the volume's content: it must not be in a log.
             log_config=LogConfig(type="none"),
         )
-        made = self.api.create_container(
-            self.image, list(command), entrypoint=[], user="0:0", labels=dict(self.labels), host_config=host
-        )["Id"]
+        made = create(
+            self.api,
+            kind,
+            image=self.image,
+            command=list(command),
+            entrypoint=[],
+            user="0:0",
+            labels=dict(self.labels),
+            host_config=host,
+        )
         try:
             yield made
         finally:
@@ -192,18 +175,20 @@ def shell_for(api: APIClient, root: Any, project: str, stack: str, owner: str) -
     return VolumeShell(api, base_image(root), own_labels(project, stack, owner))
 
 
-def own_labels(project: str, stack: str, owner: str) -> dict[str, str]:
+def own_labels(
+    project: str, stack: str, owner: str, component: str = VOLUME_HELPER.component
+) -> dict[str, str]:
     """Labels of containers that live for one command, so that those of a killed run are found."""
     return {
         labels.PROJECT: project,
         labels.STACK: stack,
         labels.OWNER: owner,
-        labels.COMPONENT: COMPONENT,
+        labels.COMPONENT: component,
     }
 
 
 def clear(api: APIClient, project: str, stack: str) -> None:
     """Remove what a killed run has left of such containers."""
     for resource in resources(api, project, stack):
-        if resource.kind == "container" and resource.labels.get(labels.COMPONENT) == COMPONENT:
+        if resource.kind == "container" and resource.labels.get(labels.COMPONENT) in COMPONENTS:
             remove_container(api, resource.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,7 @@ def carry_out(
     from ops import pin, unchanged
     from ops.releases import records
     from ops.releases.prune import prune_after_update
+    from ops.restart_loops import refuse_loops
     from ops.session import open_session
     from ops.settings_change import written
 
@@ -90,6 +91,7 @@ def carry_out(
     # At once: the engine forgets the first health checks of a container within seconds.
     if update.changed:
         report["start_to_healthy_seconds"] = started_in(session, update)
+    refuse_loops(session, stack, update.outputs, report)
     if update.changed or unchanged.not_verified(inputs) if verify is None else verify:
         from ops.verification import verify_stack
 
@@ -169,6 +171,7 @@ def prepare(
     from ops.backup.restore import refuse_half_restored
     from ops.engine import connect
     from ops.interrupted import mend
+    from ops.left_alone import end_left_alone
     from ops.pin import describe
     from ops.preflight.check import check_update
     from ops.project import load_settings, require_stack
@@ -179,21 +182,32 @@ def prepare(
     if settings.pin and change is None:
         output.progress(describe(stack, settings.pin))
     refuse_half_restored(session, stack)
-    keep_copy(session, stack)
+    end_left_alone(session, stack, output.progress)
     api = connect(session.environment)
     check_update(session, stack, settings, session.state(stack), api, output.progress)
+    keep_copy(session, stack)
     mend(session, stack, api, output.progress)
     api.close()
     return settings
 
 
-def deploy(session: Session, stack: str, output: Output, title: str = "") -> Update:
-    """Run `pulumi up`; `title` says in Pulumi's history what for.
+def deploy(
+    session: Session,
+    stack: str,
+    output: Output,
+    title: str = "",
+    *,
+    refresh: bool = False,
+    options: Sequence[str] = (),
+) -> Update:
+    """Run `pulumi up`, with more `options` of its own; `title` says in Pulumi's history what for.
 
+    Pulumi looks at the engine first where told to `refresh`, or where something is stopped or gone.
     Raises OperationError: what failed and why, or that it was interrupted.
     """
-    from ops import drift
     from ops.deploy_mark import deploying
+    from ops.drift import quick
+    from ops.drift.images import hold_names
     from ops.engine import connect, containers, resources
     from ops.failure_report import explain_failure
     from ops.interrupted import mend
@@ -205,23 +219,28 @@ def deploy(session: Session, stack: str, output: Output, title: str = "") -> Upd
     from ops.unknown import clear_unknown
 
     api, project = connect(session.environment), session.project.name
-    before = session.state(stack)
-    found = drift.drifted(before, resources(api, project, stack), containers(api, project, stack))
-    drift.announce(found, output.progress)
+    state, listed = session.state(stack), containers(api, project, stack)
+    found = quick.drifted(state, resources(api, project, stack), listed)
+    quick.announce(found, output.progress)
+    quick.announce_unseen(stack, quick.unseen(state, listed), output.progress)
+    refresh = refresh or bool(found)
+    if refresh and state is not None:
+        hold_names(api, state.resources)
     with Pulumi(session.project, stack, session.environment) as pulumi:
         if session.files is None or stack not in session.files.stacks(session.project.name):
             pulumi.create_stack()
         with (
             Progress(f"Deploying stack {stack}") as progress,
             StartUpWatch(session.environment, project, stack, progress.say) as start_up,
-            deploying(api, project, stack, before.owner if before else None),
+            deploying(api, project, stack, state.owner if state else None),
         ):
             outcome = pulumi.change(
                 "up",
                 progress.take,
                 progress.interrupted,
-                refresh=bool(found),
+                refresh=refresh,
                 message=update_message(session.project.root, session.environment, title),
+                options=options,
             )
             failed = outcome.exit_code or progress.update.result != "succeeded"
             if failed and not outcome.interrupted:
@@ -236,7 +255,7 @@ def deploy(session: Session, stack: str, output: Output, title: str = "") -> Upd
         clear_unknown(api, project, stack, deployed, output.progress)
     if found:
         names = progress.update.outputs["containers"].values()
-        drift.wait_until_healthy(api, [name for listed in names for name in listed])
+        quick.wait_until_healthy(api, [name for listed in names for name in listed])
     api.close()
     return progress.update
 

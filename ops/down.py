@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components import labels
-from ops import soak
+from components.hardening.kinds import SOAK
 from ops.errors import ExitCode, OperationError
 from ops.options import JsonOption, StackArgument, YesOption
 from ops.output import Output, seconds
@@ -49,6 +49,7 @@ def down(
     from ops.data import data_volumes, is_protected, refuse_deletion, volume_sizes
     from ops.engine import connect, resources
     from ops.interrupted import mend
+    from ops.left_alone import end_left_alone
     from ops.preflight.check import check_removal
     from ops.session import open_session
     from ops.state_copies import keep_copy
@@ -56,6 +57,7 @@ def down(
     output, began = Output(as_json), time.monotonic()
     session = open_session()
     session.require_stack(stack)
+    end_left_alone(session, stack, output.progress)
     state = session.state(stack)
     api = connect(session.environment)
     found = resources(api, session.project.name, stack, images=True)
@@ -137,7 +139,7 @@ def remove_one_shots(api: APIClient, project: str, stack: str, owner: str | None
     from ops.engine import remove_container
     from ops.one_shot import of_component
 
-    for item in of_component(api, project, stack, soak.COMPONENT):
+    for item in of_component(api, project, stack, SOAK.component):
         if owner is not None and item["Labels"].get(labels.OWNER) == owner:
             remove_container(api, item["Id"])
 

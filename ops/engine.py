@@ -129,6 +129,21 @@ def remove_container(api: APIClient, container: str) -> None:
         api.remove_container(container, force=True, v=True)
 
 
+def drain_container(api: APIClient, container: str) -> None:
+    """Let a container end what it is at, for the time that it has for that, and remove it."""
+    from docker.errors import APIError, NotFound
+
+    with suppress(NotFound):
+        try:
+            api.stop(container, timeout=api.inspect_container(container)["Config"].get("StopTimeout") or 10)
+        except NotFound:
+            raise
+        except APIError:
+            # One that cannot be stopped, such as a paused one, is removed all the same.
+            pass
+        remove_container(api, container)
+
+
 def log_tail(api: APIClient, container: str, lines: int) -> list[str]:
     """The last lines of a container's log."""
     from docker.errors import APIError

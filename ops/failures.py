@@ -199,6 +199,13 @@ RULES: Sequence[tuple[re.Pattern[str], Rule]] = [
         ),
     ),
     (
+        re.compile(r"(/\S*)/\.pulumi/\S*: no space left on device"),
+        _said(
+            "the disk that holds Pulumi's state is full: {0}",
+            "Free some there and run it again: what was made meanwhile is found by its labels.",
+        ),
+    ),
+    (
         re.compile(r"(\S+): no space left on device|no space left on device"),
         _said(
             "the disk is full",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -19,12 +19,13 @@ DEAD_STATES = frozenset("ZXx")
 
 @dataclass(frozen=True)
 class Lock:
-    """Who changes a stack, and since when."""
+    """Who changes a stack, and since when; `path` is the file that says so."""
 
     pid: int
     user: str
     host: str
     since: str
+    path: Path = field(default=Path(), compare=False)
 
 
 class Holder(Enum):
@@ -41,7 +42,8 @@ def read_locks(directory: Path) -> list[Lock]:
     for path in directory.glob("*.json") if directory.is_dir() else ():
         try:
             content = json.loads(path.read_text())
-            locks.append(Lock(content["pid"], content["username"], content["hostname"], content["timestamp"]))
+            who = content["pid"], content["username"], content["hostname"], content["timestamp"]
+            locks.append(Lock(*who, path))
         except (OSError, ValueError, KeyError):
             continue
     return sorted(locks, key=lambda lock: lock.since)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from components import labels
+from ops import completion
 from ops.errors import ExitCode, OperationError
 from ops.names import short_name
 from ops.options import JsonOption, StackArgument
-from ops.output import Output
+from ops.output import Output, is_coloured
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -40,7 +41,10 @@ class Line:
 
 def logs(
     stack: StackArgument,
-    component: Annotated[str | None, typer.Argument(help="Only this one: backend, gateway, …")] = None,
+    component: Annotated[
+        str | None,
+        typer.Argument(help="Only this one: backend, gateway, …", autocompletion=completion.components),
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     tail: Annotated[int, typer.Option(min=0, help="The last lines of each container.")] = 100,
     as_json: JsonOption = False,
@@ -162,7 +166,7 @@ def parse_line(line: str, name: str) -> Line:
 def print_line(line: Line, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(line)), flush=True)
-    elif sys.stdout.isatty():
+    elif is_coloured(sys.stdout):
         colour = COLOURS[sum(line.source.encode()) % len(COLOURS)]
         print(f"\033[{colour}m{line.source:<12}\033[0m {line.text}", flush=True)
     else:

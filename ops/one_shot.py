@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from components import labels
+from components.hardening.kinds import Kind
 from ops.engine import Document, containers, remove_container
 from ops.errors import ExitCode, OperationError
+from ops.hardened import create, rotated_log
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -25,7 +27,7 @@ MEMORY_BYTES, CORES, PROCESSES = 256 * 1024 * 1024, 1.0, 100
 class OneShot:
     """What is to run, and as part of what. `environment` holds no secret: those are files."""
 
-    component: str
+    kind: Kind
     image: str
     user: str
     command: Sequence[str]
@@ -47,7 +49,7 @@ class OneShot:
         }
 
     def host_arguments(self) -> dict[str, Any]:
-        """Hardened as every container of a stack: see components/hardening.py."""
+        """Its limits and mounts, hardened as every container of a stack."""
         mounts = [
             {"Target": SECRETS_DIRECTORY, "Source": volume, "Type": "volume", "ReadOnly": True}
             for volume in [self.secrets_volume]
@@ -65,27 +67,27 @@ class OneShot:
             "tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=64m"},  # noqa: S108 - inside the container
             "init": True,
             "mounts": mounts,
-            "log_config": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+            "log_config": rotated_log(),
         }
 
 
-def beside(backend: Document, component: str, command: Sequence[str], network: str) -> OneShot:
+def beside(backend: Document, kind: Kind, command: Sequence[str], network: str) -> OneShot:
     """A one-shot that is what a backend is, by the engine's document of it: image, user, plain
-    variables, secret files; on one network only, and of another component."""
+    variables, secret files; on one network only, and of another kind."""
     config = backend["Config"]
     variables = (variable.partition("=") for variable in config["Env"] or ())
     volumes = {mount["Destination"]: mount.get("Name") for mount in backend["Mounts"]}
     own = {key: value for key, value in config["Labels"].items() if key.startswith("medianest.")}
     own.pop(labels.RELEASE, None)
     return OneShot(
-        component=component,
+        kind=kind,
         image=backend["Image"],
         user=config["User"],
         command=command,
         environment={name: value for name, _, value in variables},
         secrets_volume=volumes.get(SECRETS_DIRECTORY),
         network=network,
-        labels={**own, labels.COMPONENT: component},
+        labels={**own, labels.COMPONENT: kind.component},
     )
 
 
@@ -131,17 +133,18 @@ def running(api: APIClient, project: str, stack: str, one_shot: OneShot) -> Iter
     """Run it until the block ends, then remove it. Raises OperationError when it cannot start."""
     from docker.errors import APIError
 
-    _refuse_a_second(api, project, stack, one_shot.component)
-    name = f"{project}-{stack}-{one_shot.component}-{secrets.token_hex(3)}"
+    component = one_shot.kind.component
+    _refuse_a_second(api, project, stack, component)
+    name = f"{project}-{stack}-{component}-{secrets.token_hex(3)}"
     try:
         host = api.create_host_config(**one_shot.host_arguments())
-        created = api.create_container(**one_shot.arguments(), name=name, host_config=host)
+        created = create(api, one_shot.kind, **one_shot.arguments(), name=name, host_config=host)
     except APIError as error:
         raise OperationError(f"the container {name} cannot be made: {error.explanation or error}") from error
     try:
-        started = Running(api, created["Id"])
+        started = Running(api, created)
         try:
-            api.start(created["Id"])
+            api.start(created)
         except APIError as error:
             raise OperationError(
                 f"{one_shot.command[0]} cannot be started in the backend's image: "
@@ -150,7 +153,7 @@ def running(api: APIClient, project: str, stack: str, one_shot: OneShot) -> Iter
             ) from error
         yield started
     finally:
-        remove_container(api, created["Id"])
+        remove_container(api, created)
 
 
 def _refuse_a_second(api: APIClient, project: str, stack: str, component: str) -> None:

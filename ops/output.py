@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -14,21 +17,44 @@ if TYPE_CHECKING:
 FILE_WIDTH = 200
 
 
+class Verbosity(IntEnum):
+    """How much a command says beside its result."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
+
+
+# Of the command that runs in this context, as its options say.
+verbosity: ContextVar[Verbosity] = ContextVar("verbosity", default=Verbosity.NORMAL)
+
+
+def is_coloured(stream: TextIO) -> bool:
+    """Whether colours belong there: on a terminal that knows them, unless NO_COLOR says no.
+
+    Source: https://no-color.org
+    """
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 class Output:
     """Where a command's words go. With `as_json` stdout gets one JSON document and nothing else."""
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
+        # Kept, since progress is also told by threads, which have a context of their own.
+        self.verbosity = verbosity.get()
 
     def console(self) -> Console:
         """The terminal for progress: stderr."""
         from rich.console import Console
 
-        return Console(stderr=True, highlight=False)
+        return Console(stderr=True, highlight=False, quiet=self.verbosity is Verbosity.QUIET)
 
     def progress(self, text: str) -> None:
         """One line of progress."""
-        print(text, file=sys.stderr, flush=True)
+        if self.verbosity is not Verbosity.QUIET:
+            print(text, file=sys.stderr, flush=True)
 
     def document(self, document: Mapping[str, Any]) -> None:
         """The result for machines. Says nothing unless JSON was asked for."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ops.events import Step, Update
-from ops.output import seconds
+from ops.output import Verbosity, seconds, verbosity
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -22,6 +22,7 @@ DONE = {
     "delete": "removed",
     "delete-replaced": "old one removed",
     "refresh": "refreshed",
+    "same": "unchanged",
 }
 DOING = {
     "create": "creating",
@@ -48,9 +49,10 @@ class Progress:
         self._title = title
         self._began = time.monotonic()
         self._live: Live | None = None
+        self._verbosity = verbosity.get()
 
     def __enter__(self) -> Progress:
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and self._verbosity is not Verbosity.QUIET:
             from rich.console import Console
             from rich.live import Live
 
@@ -68,7 +70,9 @@ class Progress:
     def take(self, event: Mapping[str, Any]) -> None:
         """Take in and show one event."""
         step = self.update.apply(event, time.monotonic())
-        if step and step.finished is not None and not step.is_quiet:
+        if step is None or step.finished is None or step.is_component:
+            return
+        if not step.is_quiet or self._verbosity is Verbosity.VERBOSE:
             self.say(describe(step))
 
     def interrupted(self, times: int) -> None:
@@ -98,5 +102,5 @@ class Progress:
         """Put a line above what is under way."""
         if self._live:
             self._live.console.print(text, markup=False)
-        else:
+        elif self._verbosity is not Verbosity.QUIET:
             print(text, file=sys.stderr, flush=True)

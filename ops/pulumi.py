@@ -6,17 +6,19 @@ in this process. The flags are those that it uses.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.child import forwarding_interrupts, lines_of, stop
+from ops.child import forwarding_interrupts, interrupted_with_parent, lines_of, stop
 from ops.errors import ExitCode, OperationError
 from ops.paths import cache_directory
 from ops.project import Project
@@ -24,6 +26,8 @@ from ops.project import Project
 OnEvent = Callable[[Mapping[str, Any]], None]
 # Of the documents that `pulumi stack export` gives.
 STATE_VERSION = 3
+# The most that anybody may ask for: https://man7.org/linux/man-pages/man7/pipe.7.html
+PIPE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,6 @@ class Pulumi:
         if done.returncode:
             raise OperationError(f"Pulumi could not remove stack {self._stack}: {said(done.stderr)}")
 
-    def clear_lock(self) -> None:
-        """Take away the lock of a run that is no more."""
-        done = self._call(["cancel", "--yes", "--stack", self._stack])
-        if done.returncode:
-            raise OperationError(f"Pulumi could not clear the lock: {said(done.stderr)}")
-
     def export(self, *, show_secrets: bool = False) -> Mapping[str, Any] | None:
         """The stack's deployment, or None where the back end has no such stack.
 
@@ -104,6 +102,32 @@ class Pulumi:
         done = self._call(["stack", "import", "--stack", self._stack], given=document)
         if done.returncode:
             raise OperationError(f"Pulumi could not mend stack {self._stack}: {said(done.stderr)}")
+
+    def preview_document(self) -> Mapping[str, Any]:
+        """What the tree's program declares, beside the state: `{steps: [{op, urn, newState, …}]}`.
+
+        Takes no lock and touches nothing. Secrets in it are masked by Pulumi.
+        """
+        done = self._call(
+            [
+                "preview",
+                "--json",
+                "--show-sames",
+                "--stack",
+                self._stack,
+                "--config-file",
+                str(self._settings_copy),
+            ]
+        )
+        try:
+            document: Mapping[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            document = {}
+        if done.returncode or "steps" not in document:
+            raise OperationError(
+                f"Pulumi cannot preview stack {self._stack}: {_problem(document, done.stderr)}"
+            )
+        return document
 
     def history(self, limit: int) -> list[Mapping[str, Any]]:
         """The last updates, the newest first, without their states."""
@@ -144,12 +168,17 @@ class Pulumi:
 
         Ctrl-C reaches this process alone. The first is forwarded: Pulumi lets what it has begun
         end and saves its state. On the second it stops at once and notes in the state what was
-        under way; the third kills it. `on_interrupt` gets the number.
+        under way; the third kills it. `on_interrupt` gets the number. Where this process is killed, that
+        is a first Ctrl-C to Pulumi.
         """
         log = cache_directory() / "logs" / f"pulumi-{command}-{self._stack}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         # A pipe, not a file: with the flag come debug messages, which hold secrets in plain text.
         reading, writing = os.pipe()
+        # What Pulumi still has to say when this process has been killed must not block it.
+        # Linux alone has the call.
+        with suppress(OSError, AttributeError):
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         arguments = [
             command,
             *("--yes", "--skip-preview", "--non-interactive", "--color", "never"),
@@ -161,7 +190,7 @@ class Pulumi:
         ]
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
             process = subprocess.Popen(
-                [self._executable(), *arguments],
+                interrupted_with_parent([self._executable(), *arguments]),
                 cwd=self._project.root,
                 # The flag is hidden behind this variable.
                 env={**self._environment, "PULUMI_DEBUG_COMMANDS": "true"},
@@ -169,7 +198,8 @@ class Pulumi:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=[writing],
+                # The reading end too: were it gone with this process, Pulumi would hang at its next event.
+                pass_fds=[writing, reading],
             )
         os.close(writing)
         try:
@@ -200,6 +230,11 @@ class Pulumi:
             text=True,
             check=False,
         )
+
+
+def _problem(preview: Mapping[str, Any], printed: str) -> str:
+    errors = [item["message"] for item in preview.get("diagnostics") or () if item.get("severity") == "error"]
+    return said("\n".join(str(error) for error in errors) or printed)
 
 
 def said(text: str) -> str:

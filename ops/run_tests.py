@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from ops.errors import OperationError
+from ops import completion
+from ops.errors import ExitCode, OperationError
 from ops.options import JsonOption, YesOption
 from ops.output import Output, seconds
 from ops.paths import project_root
@@ -31,6 +32,12 @@ class SuiteResult:
 
 
 def run_tests(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SUITE]...", help="Only these.", show_default=False, autocompletion=completion.suites
+        ),
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Also what takes long (90 minutes at most).")
     ] = False,
@@ -45,16 +52,20 @@ def run_tests(
 
         ./medianest test
 
+        ./medianest test lint types unit
+
         ./medianest test --all --json
     """
     from ops.up import ensure_setup
 
-    output = Output(as_json)
-    ensure_setup(output, yes)
-    from ops.environment import pulumi_variables
+    output, variables = Output(as_json), {}
+    chosen = choose(suites(), names or (), everything)
+    if not all(suite.static for suite in chosen):
+        from ops.environment import pulumi_variables
 
-    chosen = [suite for suite in suites() if suite.quick or everything]
-    results = [run(suite, project_root(), output, pulumi_variables()) for suite in chosen]
+        ensure_setup(output, yes)
+        variables = pulumi_variables()
+    results = [run(suite, project_root(), output, variables) for suite in chosen]
     failed = [result.name for result in results if not result.passed]
     report = {"passed": not failed, "suites": [asdict(result) for result in results]}
     show(output, results)
@@ -63,14 +74,29 @@ def run_tests(
     output.document(report)
 
 
+def choose(known: Sequence[Suite], names: Sequence[str], everything: bool) -> list[Suite]:
+    """The suites to run, in their own order. Raises OperationError for a name that there is not."""
+    from ops.project import near_names
+
+    there = {suite.name for suite in known}
+    for name in names:
+        if name not in there:
+            raise OperationError(
+                f"suite {name!r} is not known",
+                f"{near_names(name, there)}Suites: {', '.join(suite.name for suite in known)}.",
+                ExitCode.USAGE,
+            )
+    return [suite for suite in known if suite.name in names or (not names and (suite.quick or everything))]
+
+
 def run(suite: Suite, root: Path, output: Output, variables: dict[str, str]) -> SuiteResult:
     """Run one suite; what it says goes straight through."""
-    output.progress(f"--- {suite.name}: {' '.join(suite.command[1:])}")
+    output.progress(f"--- {suite.name}: {' '.join([Path(suite.command[0]).name, *suite.command[1:]])}")
     began = time.monotonic()
     done = subprocess.run(
         suite.command,
         cwd=root,
-        env={**os.environ, **variables},
+        env={**os.environ, **variables, **suite.variables},
         stdout=sys.stderr if output.as_json else None,
         check=False,
     )

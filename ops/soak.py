@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from components.hardening.kinds import SOAK
 from ops.errors import ExitCode, OperationError
 from ops.options import JsonOption, StackArgument
-from ops.output import Output, seconds
+from ops.output import Output, Verbosity, seconds, verbosity
 from ops.soak_report import FAILED, PASSED, Patience, SoakRun
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from ops.one_shot import OneShot, Running
     from ops.state import StackState
 
-COMPONENT = "soak"
 # The names and ports of the contract, as seen on the stack's public network.
 TARGET_URL = "http://gateway:8080"
 BACKEND_HOST = "backend"
@@ -37,7 +37,6 @@ TELL_SECONDS = 10.0
 
 
 def soak(
-    context: typer.Context,
     check: Annotated[str, typer.Argument(metavar="CHECK", help="auth-cache, memory, workers, or your own.")],
     stack: StackArgument,
     minutes: Annotated[float, typer.Option(min=0.1, max=2880, help="How long the load lasts.")] = 5.0,
@@ -66,7 +65,7 @@ def soak(
     state = session.deployed(stack, ExitCode.REFUSED)
     api = connect(session.environment)
     one_shot = declare(api, stack, state, command, minutes)
-    run, view = SoakRun(), View(f"Soak {check} of stack {stack}, {minutes:g} min", bool(context.obj))
+    run, view = SoakRun(), View(f"Soak {check} of stack {stack}, {minutes:g} min")
     began = time.monotonic()
     patience = Patience(60 * minutes + OVERTIME_SECONDS)
     with (
@@ -117,7 +116,7 @@ def declare(api: APIClient, stack: str, state: StackState, command: Sequence[str
             f"Look at: ./medianest status {stack}; run: ./medianest up {stack}",
             ExitCode.REFUSED,
         )
-    one_shot = beside(backends[0], COMPONENT, command, state.outputs["networks"]["public"])
+    one_shot = beside(backends[0], SOAK, command, state.outputs["networks"]["public"])
     own = {
         "SOAK_MINUTES": f"{minutes:g}",
         "TARGET_URL": TARGET_URL,
@@ -182,9 +181,9 @@ def watch(container: Running, view: View, received: list[int], patience: Patienc
 class View:
     """Shows a run on stderr: a live table on a terminal, otherwise a line every 10 s."""
 
-    def __init__(self, title: str, debug: bool) -> None:
+    def __init__(self, title: str) -> None:
         self._title = title
-        self._debug = debug
+        self._verbosity = verbosity.get()
         self._run = SoakRun()
         self._live: Live | None = None
         self._told = time.monotonic()
@@ -193,7 +192,7 @@ class View:
     def of(self, run: SoakRun) -> Iterator[None]:
         """Show this run until the block ends."""
         self._run = run
-        if not sys.stderr.isatty():
+        if not sys.stderr.isatty() or self._verbosity is Verbosity.QUIET:
             self.say(self._title)
             yield
             return
@@ -214,14 +213,14 @@ class View:
             return
         if source != "stdout":
             self._run.note(line)
-        if self._debug:
+        if self._verbosity is Verbosity.VERBOSE:
             self.say(line)
 
     def say(self, text: str) -> None:
         """Put a line above the table."""
         if self._live:
             self._live.console.print(text, markup=False)
-        else:
+        elif self._verbosity is not Verbosity.QUIET:
             print(text, file=sys.stderr, flush=True)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

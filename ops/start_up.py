@@ -10,14 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ops.engine import connect, label_filter, remove_container
 from ops.evidence import ContainerEvidence, gather_evidence
 from ops.names import short_name
-
-if TYPE_CHECKING:
-    pass
 
 # One exit may be bad luck, which the restart policy mends. The second one is the release's own doing.
 EXITS = 2

@@ -124,7 +124,7 @@ def restore_state(
             f"./medianest state restore {stack} --copy {number} --yes",
             ExitCode.REFUSED,
         )
-    clear_dead_locks(session, stack, locks, output.progress)
+    clear_dead_locks(locks, output.progress)
     aside = put_back(files, session.project.name, stack, copy)
     output.progress(f"The state is that of {copy.updated[:19].replace('T', ' ')} again ({copy.path.name})")
     mend(session, stack, api, output.progress)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.environment import private_directory
+from ops.errors import OperationError
 from ops.paths import state_directory
 from ops.state import FileBackend, StackState, checksums, read_checkpoint
 from ops.state_check import DamagedStateError, read_state
@@ -56,7 +57,10 @@ def directory(files: FileBackend, project: str, stack: str) -> Path:
 
 
 def keep_copy(session: Session, stack: str) -> None:
-    """Copy the state as it is now, where it differs from the newest copy. Does nothing without a state."""
+    """Copy the state as it is now, where it differs from the newest copy. Does nothing without a state.
+
+    Raises OperationError where the copy cannot be written.
+    """
     if session.files is None:
         return
     path = session.files.existing(session.project.name, stack)
@@ -69,7 +73,18 @@ def keep_copy(session: Session, stack: str) -> None:
     except DamagedStateError:
         return
     text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-    place = private_directory(directory(session.files, session.project.name, stack))
+    place = directory(session.files, session.project.name, stack)
+    try:
+        _add_copy(place, text)
+    except OSError as error:
+        raise OperationError(
+            f"the state of stack {stack} cannot be copied to {place}: {error.strerror}",
+            "The state itself is as it should be. Free some there and run it again.",
+        ) from error
+
+
+def _add_copy(place: Path, text: bytes) -> None:
+    private_directory(place)
     own = sorted(place.glob("2*.json.gz"))
     digest = hashlib.sha256(text).hexdigest()[:12]
     if own and own[-1].name.split("-")[1].startswith(digest):

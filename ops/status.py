@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from components import labels
-from ops import soak
+from components.hardening.kinds import KINDS
 from ops.errors import ExitCode
 from ops.options import JsonOption, StackArgument
 from ops.output import Output, megabytes, seconds
@@ -18,8 +18,11 @@ from ops.output import Output, megabytes, seconds
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from ops.restart_loops import RestartLoop
+
 HEALTHY = "healthy"
 MISSING = "missing"
+HELPERS = frozenset(kind.component for kind in KINDS if kind.component)
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,14 @@ class ContainerStatus:
     memory_limit_bytes: int = 0
     release: str = ""
     image: str = ""
+    restart_loop: RestartLoop | None = None
 
     @property
     def is_well(self) -> bool:
-        # A soak that is under way has no health of its own.
-        return self.state == "running" and (self.health == HEALTHY or self.component == soak.COMPONENT)
+        if self.restart_loop:
+            return False
+        # A helper that is under way has no health of its own.
+        return self.state == "running" and (self.health == HEALTHY or self.component in HELPERS)
 
 
 def status(stack: StackArgument, as_json: JsonOption = False) -> None:
@@ -72,11 +78,16 @@ def status(stack: StackArgument, as_json: JsonOption = False) -> None:
         }
     )
     if not as_json:
+        from rich.text import Text
+
         updated = (state.updated or "")[:19].replace("T", " ")
         output.show(
             table(containers),
             f"{outputs['url']}  release {outputs['release']}, updated {updated}",
         )
+        for container in containers:
+            if container.restart_loop:
+                output.show(Text(str(container.restart_loop), style="red"))
         if pin := outputs["pin"]:
             output.show(
                 f"Pinned to release {pin['release']} since {pin['since']}. "
@@ -92,15 +103,19 @@ def gather(
     """The containers that the state knows or that carry the stack's labels."""
     from ops.engine import containers
     from ops.measures import container_memory
+    from ops.restart_loops import find_loops
 
     # Loaders, which only ever carried files into a volume, were never started.
     listed = [item for item in containers(api, project, stack) if item["State"] != "created"]
     memory = container_memory(api, [item["Id"] for item in listed if item["State"] == "running"])
     now = datetime.now(UTC)
+    inspected = [api.inspect_container(item["Id"]) for item in listed]
+    loops = {loop.container: loop for loop in find_loops(api, inspected)}
     found = [
-        describe(api.inspect_container(item["Id"]), memory.get(item["Id"], 0), item["Image"], now)
-        for item in listed
+        describe(document, memory.get(item["Id"], 0), item["Image"], now)
+        for document, item in zip(inspected, listed, strict=True)
     ]
+    found = [replace(status, restart_loop=loops.get(status.container)) for status in found]
     names = {container.container for container in found}
     found += [
         ContainerStatus(component, name, MISSING)

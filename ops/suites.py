@@ -2,32 +2,71 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
+from ops.paths import project_root
+
+SHELL_LINE = re.compile(rb"#!\S*/(?:env )?(?:ba|da)?sh\b")
+TYPED = ("__main__.py", "components", "ops", "guardian", "benchmarks", "tests")
 # `verify` runs these, and so do the tests of whole stacks through it.
 CHECKS_OF_A_RUNNING_STACK = ("--ignore=tests/stack/verify", "--ignore=tests/stack/app")
 
 
-TYPED = ("__main__.py", "components", "ops", "guardian", "benchmarks", "tests")
-
-
 @dataclass(frozen=True)
 class Suite:
-    """One command. `quick` says whether it fits what is run every time."""
+    """One command. `quick` says whether it fits what is run every time, `static` whether it only reads
+    the tree: it needs neither Docker nor the Pulumi tools."""
 
     name: str
     command: tuple[str, ...]
     quick: bool = True
+    static: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def dockerfiles(root: Path) -> list[str]:
+    """The Dockerfiles of the tree, relative to its root."""
+    return [name for name in source_files(root) if Path(name).name == "Dockerfile"]
+
+
+def shell_scripts(root: Path) -> list[str]:
+    """The scripts of the tree that a shell runs, by their first line."""
+    return [name for name in source_files(root) if SHELL_LINE.match(first_line(root / name))]
+
+
+def source_files(root: Path) -> Iterator[str]:
+    """Files of the tree without those that tools leave in hidden folders; continuous integration has one."""
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root)
+        if path.is_file() and not any(part.startswith(".") for part in name.parts if part != ".ci"):
+            yield str(name)
+
+
+def first_line(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.readline(80)
 
 
 def suites() -> list[Suite]:
-    python = sys.executable
+    python, root = sys.executable, project_root()
+    tools = Path(python).parent
     return [
-        Suite("lint", (python, "-m", "ruff", "check", ".")),
-        Suite("format", (python, "-m", "ruff", "format", "--check", ".")),
-        Suite("types", (python, "-m", "mypy", *TYPED)),
-        Suite("unit", (python, "-m", "pytest", "tests/unit")),
+        Suite("lint", (python, "-m", "ruff", "check", "."), static=True),
+        Suite("format", (python, "-m", "ruff", "format", "--check", "."), static=True),
+        Suite("types", (python, "-m", "mypy", *TYPED), static=True),
+        Suite(
+            "imports",
+            (str(tools / "lint-imports"), "--no-logo", "--no-cache"),
+            static=True,
+            variables={"PYTHONPATH": ".:app"},
+        ),
+        Suite("dockerfiles", (str(tools / "hadolint"), "--no-color", *dockerfiles(root)), static=True),
+        Suite("scripts", (str(tools / "shellcheck"), *shell_scripts(root)), static=True),
+        Suite("unit", (python, "-m", "pytest", "tests/unit"), static=True),
         Suite("images", (python, "-m", "pytest", "tests/images")),
         Suite("guardian", (python, "-m", "pytest", "tests/guardian")),
         Suite("app", (python, "-m", "tests.harness.app_suite")),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.drift import drifted, health
+from ops.drift.quick import drifted, health, unseen
 from ops.engine import connect, containers, resources
 from ops.events import Update
 from ops.paths import cache_directory
@@ -113,7 +113,8 @@ def nothing_to_do(session: Session, stack: str, inputs: Inputs | None) -> Update
 def _runs_well(session: Session, stack: str, state: StackState) -> bool:
     api, project = connect(session.environment), session.project.name
     try:
-        if drifted(state, resources(api, project, stack), containers(api, project, stack)):
+        listed = containers(api, project, stack)
+        if drifted(state, resources(api, project, stack), listed) or unseen(state, listed):
             return False
         names = [name for listed in state.outputs["containers"].values() for name in listed]
         return all(health(api.inspect_container(name)) == "healthy" for name in names)

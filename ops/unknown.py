@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from components import labels
-from ops.container_commands import COMPONENT
-from ops.engine import Resource, remove, resources
+from ops.container_commands import COMPONENTS
+from ops.engine import Resource, drain_container, remove, resources
 from ops.state import StackState
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def unknown(state: StackState, found: Sequence[Resource]) -> list[Resource]:
             for resource in found
             if resource.owner == state.owner
             and resource.kind in ORDER
-            and resource.labels.get(labels.COMPONENT) not in (COMPONENT, labels.DEPLOYING)
+            and resource.labels.get(labels.COMPONENT) not in {*COMPONENTS, labels.DEPLOYING}
             and not {resource.id, resource.name} & known
         ),
         key=lambda resource: ORDER.index(resource.kind),
@@ -65,6 +65,10 @@ def clear_unknown(
             continue
         say(f"Removing what the state does not know: {resource}")
         try:
-            remove(api, resource)
+            if resource.kind == "container":
+                # It may serve: somebody has started it, or a run that was killed behind that.
+                drain_container(api, resource.id)
+            else:
+                remove(api, resource)
         except APIError as error:
             say(f"  it stays: {error.explanation}")

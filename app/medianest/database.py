@@ -207,7 +207,7 @@ class Database:
         # and the next: after a restart of Postgres all of them are.
         deadline = time.monotonic() + self._patience
         while True:
-            connection = await self._pool.getconn(timeout=max(0.0, deadline - time.monotonic()))
+            connection = await self._from_pool(max(0.0, deadline - time.monotonic()))
             try:
                 if connection.trusted() or await connection.works():
                     connection.give_up_after(seconds)
@@ -217,6 +217,15 @@ class Database:
                 raise
             await connection.close()
             await self._put_back(connection)
+
+    async def _from_pool(self, seconds: float) -> PooledConnection:
+        try:
+            return await self._pool.getconn(timeout=seconds)
+        except TooManyRequests:
+            # Those that have given up still count as waiting, until a connection comes. After an outage
+            # nothing else would ask for one: the pool begins one for requests that it lets wait.
+            await self._pool.check()
+            raise
 
     async def _put_back(self, connection: PooledConnection) -> None:
         connection.rest()

@@ -17,7 +17,6 @@ import threading
 # The most that Linux gives a process without privileges (fs.pipe-max-size): about 5,000 lines.
 _CAPACITY = 1024 * 1024
 
-
 # Each write wakes whoever reads, and on a busy machine that costs more than a request does.
 _PAUSE = 0.01
 _MOST_WAITING = 200

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 STACK_NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 SECRET_NAME = re.compile(r"[a-z][a-z0-9_]{1,62}")
 
+
+def one_address(text: str) -> str:
+    """The IP address of one interface of the host. Raises ValueError for anything else."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no IP address") from None
+    if address.is_unspecified:
+        raise ValueError(
+            f"{text} is every address of the host, also those that face the world: name the one to publish on"
+        )
+    return text
+
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 UrlPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]*$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+HostAddress = Annotated[str, AfterValidator(one_address)]
 MemoryMb = Annotated[int, Field(ge=16)]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings.base import Identifier, LimitSettings, Port, Settings, UrlPath
+from components.settings.base import HostAddress, Identifier, LimitSettings, Port, Settings, UrlPath
 
 
 class PostgresSettings(Settings):
@@ -37,7 +37,7 @@ class RedisSettings(Settings):
 class GatewaySettings(Settings):
     """The one container with a published port."""
 
-    address: str = Field("127.0.0.1", description="Host address that the port is published on.")
+    address: HostAddress = Field("127.0.0.1", description="The one address of the host that publishes it.")
     port: Port = Field(3000, description="Published port on the host.")
     internal_paths: list[UrlPath] = Field(
         ["/metrics", "/internal"], description="Answered with 404 from outside."

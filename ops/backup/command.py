@@ -122,6 +122,7 @@ def make_one(
     from ops.backup.restore import refuse_half_restored
     from ops.backup.shelf import is_due, shelf_of
     from ops.backup.target import open_target
+    from ops.preflight.check import refuse_while_changed
     from ops.project import load_settings
 
     session.require_stack(stack)
@@ -133,6 +134,8 @@ def make_one(
             output.show(f"No backup of stack {stack} is due.")
             return {"due": False}
     refuse_half_restored(session, stack)
+    # Its containers may be on their way out, its database about to be replaced.
+    refuse_while_changed(session, stack)
     target = open_target(session, stack)
     made_one = run(target, shelf, verify=verify)
     manifest = made_one.manifest

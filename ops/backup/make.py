@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from components.hardening.kinds import SCRATCH_DATABASE
 from ops import container_commands
 from ops.backup.archive import ArchiveReader, ArchiveWriter
 from ops.backup.keys import own_key, passphrase
@@ -135,7 +136,9 @@ def check(target: Target, path: Path, keys: Keys, meter: Meter) -> None:
     """
     meter.phase("Verifying: restoring into a scratch database")
     limits = target.settings.postgres.limits
-    labels = container_commands.own_labels(target.session.project.name, target.stack, target.owner)
+    labels = container_commands.own_labels(
+        target.session.project.name, target.stack, target.owner, SCRATCH_DATABASE.component
+    )
     container = target.server.container
     try:
         with (

@@ -29,7 +29,7 @@ from ops.backup.meter import Meter
 from ops.backup.postgres import STAGED
 from ops.backup.sealed import Keys
 from ops.backup.target import Target
-from ops.drift import wait_until_healthy
+from ops.drift.quick import wait_until_healthy
 from ops.engine import containers
 from ops.errors import ExitCode, OperationError
 from ops.output import megabytes

@@ -47,8 +47,7 @@ def restore(
     from ops.backup.keys import keys_at_hand
     from ops.backup.meter import Meter
     from ops.backup.target import open_target
-    from ops.preflight.check import judge_locks
-    from ops.preflight.check import refuse as refuse_problems
+    from ops.preflight.check import refuse_while_changed
     from ops.session import open_session
 
     output, meter, session = Output(as_json), Meter(), open_session()
@@ -59,8 +58,7 @@ def restore(
             ExitCode.USAGE,
         )
     session.require_stack(stack)
-    _, problems = judge_locks(session, stack)
-    refuse_problems(problems, f"stack {stack} cannot be changed now")
+    refuse_while_changed(session, stack)
     target = open_target(session, stack)
     with shelf_for(session, stack, None).only_one():
         if file is None:

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from components.hardening.kinds import SCRATCH_DATABASE
 from ops.backup.postgres import Server
 from ops.container_commands import run
 from ops.engine import log_tail, remove_container
 from ops.errors import OperationError
+from ops.hardened import create, rotated_log
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -43,18 +45,21 @@ def scratch_server(
         nano_cpus=int(cpus * 1e9),
         pids_limit=100,
         init=True,
+        log_config=rotated_log(),
         tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m", "/var/run/postgresql": f"rw,size=1m,{mine}"},  # noqa: S108
     )
-    made = api.create_container(
-        original["Image"],
-        ["sh", "-c", _START, "sh", *(image["Entrypoint"] or ()), "postgres", "-c", "fsync=off"],
+    made = create(
+        api,
+        SCRATCH_DATABASE,
+        image=original["Image"],
+        command=["sh", "-c", _START, "sh", *(image["Entrypoint"] or ()), "postgres", "-c", "fsync=off"],
         entrypoint=[],
         user=user,
         environment={"POSTGRES_USER": USER, "POSTGRES_DB": USER},
         labels=dict(labels),
         healthcheck={"test": ["NONE"]},
         host_config=host,
-    )["Id"]
+    )
     try:
         api.start(made)
         _wait(api, made)

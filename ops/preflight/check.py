@@ -11,7 +11,6 @@ from ops.errors import ExitCode, OperationError
 from ops.lock import Holder, Lock, holder, is_pulumi, read_locks, this_host
 from ops.preflight import facts, verdicts
 from ops.preflight.verdicts import Problem
-from ops.pulumi import Pulumi
 from ops.releases.known import images_of
 from ops.session import Session
 from ops.state import StackState
@@ -53,7 +52,7 @@ def check_update(
         ],
         f"stack {stack} cannot be deployed now",
     )
-    clear_dead_locks(session, stack, locks, say)
+    clear_dead_locks(locks, say)
 
 
 def check_removal(
@@ -71,7 +70,7 @@ def check_removal(
         ],
         f"stack {stack} cannot be removed now",
     )
-    clear_dead_locks(session, stack, locks, say)
+    clear_dead_locks(locks, say)
 
 
 def owners_of_copies(session: Session, stack: str, state: StackState | None) -> set[str]:
@@ -98,14 +97,17 @@ def judge_locks(session: Session, stack: str) -> tuple[list[Lock], list[Problem]
     return dead, problems
 
 
-def clear_dead_locks(session: Session, stack: str, dead: list[Lock], say: Callable[[str], None]) -> None:
-    """Take away what killed runs left behind, and say so."""
-    if not dead:
-        return
+def refuse_while_changed(session: Session, stack: str) -> None:
+    """Raises OperationError, with who it is, where another run changes the stack."""
+    _, problems = judge_locks(session, stack)
+    refuse(problems, f"stack {stack} is being changed")
+
+
+def clear_dead_locks(dead: list[Lock], say: Callable[[str], None]) -> None:
+    """Take away what killed runs left behind, and say so. `pulumi cancel` would take every lock away."""
     for lock in dead:
         say(f"Clearing the lock of a run that is no more: {lock.user}, process {lock.pid}")
-    with Pulumi(session.project, stack, session.environment) as pulumi:
-        pulumi.clear_lock()
+        lock.path.unlink(missing_ok=True)
 
 
 def refuse(problems: list[Problem], headline: str) -> None:

@@ -131,12 +131,20 @@ def raise_generations(session: Session, stack: str, chosen: list[SecretInUse]) -
 
 def retire(session: Session, stack: str, output: Output) -> None:
     """Take the former accounts out of use. Raises OperationError where one is still used."""
-    from components.engine_exec import run_in_container
+    from functools import partial
+
+    from components.engine_exec import ask
+    from ops.engine import connect
     from ops.project import load_settings
     from ops.secrets.accounts import retire_former
 
-    settings = load_settings(session.project, stack)
-    for retirement in retire_former(session.deployed(stack), settings, run_in_container):
+    settings, state = load_settings(session.project, stack), session.deployed(stack)
+    api = connect(session.environment)
+    try:
+        retired = retire_former(state, settings, partial(ask, api))
+    finally:
+        api.close()
+    for retirement in retired:
         if retirement.done:
             output.progress(f"Account {retirement.account} of {retirement.service} is retired")
             continue

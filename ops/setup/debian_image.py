@@ -16,7 +16,9 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.containers import Container
 
 from components import labels
+from components.hardening.kinds import BASE_MAKING
 from ops.errors import ExitCode, OperationError
+from ops.hardened import create, rotated_log
 from ops.setup.base_image import COMPONENT
 from ops.setup.engine_api import connect
 from ops.setup.failure import DEBIAN_PACKAGES, explain
@@ -27,7 +29,9 @@ OFFICIAL = "debian"
 PULL_SILENCE_SECONDS = 15.0
 RECIPE = "/recipe"
 # On containers that exist only while the base is made.
-MAKING = {labels.COMPONENT: "base-making"}
+MAKING = {labels.COMPONENT: BASE_MAKING.component}
+# Installing a few packages takes a tenth of that.
+MEMORY_BYTES, CORES, PROCESSES = 1024**3, 1, 500
 CHANGES = [
     f"LABEL {labels.COMPONENT}={COMPONENT}",
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -122,7 +126,25 @@ class BaseImageMaker:
         """Run the recipe in a container and import what it leaves: one layer, with nothing hidden below."""
         _remove_leftovers(client)
         command = ["bash", f"{RECIPE}/finish", RECIPE]
-        container = client.containers.create(source, command, labels=MAKING, working_dir="/")
+        host = client.api.create_host_config(
+            mem_limit=MEMORY_BYTES,
+            memswap_limit=MEMORY_BYTES,
+            nano_cpus=CORES * 10**9,
+            pids_limit=PROCESSES,
+            security_opt=["no-new-privileges:true"],
+            init=True,
+            log_config=rotated_log(),
+        )
+        made = create(
+            client.api,
+            BASE_MAKING,
+            image=source,
+            command=command,
+            labels=MAKING,
+            working_dir="/",
+            host_config=host,
+        )
+        container = client.containers.get(made)
         try:
             container.put_archive("/", pack(self._recipe, RECIPE.strip("/")))
             container.start()

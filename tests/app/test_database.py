@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import gc
 import random
 import time
@@ -152,6 +153,26 @@ async def test_a_long_outage_does_not_make_the_way_back_long(database: Database,
         except DatabaseUnavailableError:
             await asyncio.sleep(0.05)
     pytest.fail("Postgres is back, and the pool has not noticed within 5 s")
+
+
+async def test_an_outage_that_more_have_waited_in_than_may_wait_ends_too(
+    database: Database, postgres_link: Link
+) -> None:
+    """Those that have given up count as waiting: the pool, full of them, asked for no connection any more."""
+    await postgres_link.cut()
+    down = time.monotonic()
+    while database.figures().waiting < 200 or time.monotonic() - down < 10:
+        asked = (database.ping() for _ in range(100))
+        given_up = await asyncio.gather(*asked, return_exceptions=True)
+        assert all(isinstance(error, DatabaseUnavailableError) for error in given_up)
+        assert time.monotonic() - down < 60
+    await postgres_link.mend()
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(DatabaseUnavailableError):
+                await database.ping()
+                return
+            await asyncio.sleep(0.05)
 
 
 async def test_a_pool_that_is_not_open_is_unavailable(database_url: str) -> None:

@@ -18,7 +18,7 @@ from process import Start
 
 
 def test_the_seconds_of_a_drain_are_shared_out() -> None:
-    assert DrainPlan.of(15) == DrainPlan(pause=3, finish=9)
+    assert DrainPlan.of(15) == DrainPlan(pause=2, finish=9)
     assert DrainPlan.of(1) == DrainPlan(pause=0.2, finish=0.6)
 
 

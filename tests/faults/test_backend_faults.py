@@ -6,6 +6,7 @@ threads and connections are back to where they were.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -20,15 +21,21 @@ import requests
 from docker.models.containers import Container
 
 from tests.harness.backend_container import BackendContainer
-from tests.harness.mixed_load import MixedLoad
+from tests.harness.load.account import log_in
+from tests.harness.load.load import Load
+from tests.harness.load.plan import faulty
 from tests.harness.service_containers import Services, wait_until
 
 # Without Redis everything works, only slower; 429 is the answer of a full queue of jobs.
-UNTOUCHED: tuple[int | str, ...] = (429,)
+UNTOUCHED: tuple[str, ...] = ("429",)
 # Without Postgres a request is told so, with a time to come back at.
-TOLD: tuple[int | str, ...] = (429, 503)
+TOLD = ("429", "503")
 # A backend that was killed answers nothing until it is back.
-CUT: tuple[int | str, ...] = (429, 503, "ConnectionError", "ChunkedEncodingError", "ReadTimeout")
+CUT = (
+    *TOLD,
+    *("ConnectionRefusedError", "ConnectionResetError", "BrokenPipeError"),
+    *("RemoteDisconnected", "IncompleteRead", "TimeoutError"),
+)
 
 BEFORE_SECONDS, AFTER_SECONDS = 1.0, 2.0
 MEMORY_SHARE = 1.25
@@ -68,27 +75,26 @@ class Footprint:
 
 
 @contextmanager
-def under_load(
-    backend: BackendContainer, *allowed: int | str, cancelling: bool = False
-) -> Iterator[MixedLoad]:
+def under_load(backend: BackendContainer, *allowed: str, cancelling: bool = False) -> Iterator[Load]:
     """Load before, while and after the block; then wait for health and compare all there is to compare."""
     backend.wait_until_healthy()
-    with MixedLoad(backend).running():
+    account = log_in(backend.url, **backend.credentials)
+    login = json.dumps(backend.credentials)
+    with account.loading("before", faulty(login, cancelling=False)):
         time.sleep(BEFORE_SECONDS)
     before = Footprint.of(backend)
-    with MixedLoad(backend).running(cancelling=cancelling) as load:
+    with account.loading("meanwhile", faulty(login, cancelling)) as load:
         time.sleep(BEFORE_SECONDS)
         yield load
         backend.wait_until_healthy(45)
         time.sleep(AFTER_SECONDS)
-    load.assert_nothing_is_lost()
-    assert load.unexpected(*allowed) == {}
-    assert all(load.answers[kind][200] + load.answers[kind][202] for kind in load.answers), load.answers
+    account.assert_nothing_is_lost()
+    assert load.unexpected(allowed) == {}
+    assert all(one.failed < one.sent for one in load.kinds.values() if one.sent)
     deadline = time.monotonic() + SETTLE_SECONDS
     while (grown := (now := Footprint.of(backend)).grown_from(before)) and time.monotonic() < deadline:
         time.sleep(0.5)
     assert not grown, (before, now)
-    print(f"slowest {load.slowest}, answers {load.answers}")
 
 
 def killed(container: Container, ready: list[str]) -> None:

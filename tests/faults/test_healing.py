@@ -1,6 +1,6 @@
 """Faults of a deployed stack under load, made real: found, healed by the right action alone, or left alone.
 
-The stack has two replicas; requests come at 50 a second, each on a new connection.
+The stack has two replicas; requests come at 50 a second, half of them on new connections.
 """
 
 from __future__ import annotations

@@ -7,13 +7,12 @@ has taken note of what the engine has done.
 from __future__ import annotations
 
 import itertools
-import os
-import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,14 @@ import pytest
 import requests
 
 from components import labels
+from ops.child import session_members
+from ops.lock import Lock, is_pulumi, read_locks
 from tests.harness.checkout import STAGING, Checkout, new_name, of_stack, swept
+from tests.harness.processes import arguments, kill_with_all_that_it_started, tree, with_command_line
 
 BACKEND = STAGING["medianest:backend"]
 # Of a container's events those that an update causes; health checks and execs go on by themselves.
+STRIDE = 3
 ACTIONS = ["create", "start", "kill", "die", "destroy", "connect", "disconnect", "mount"]
 
 
@@ -40,10 +43,10 @@ class Deployed:
     port: int
     _numbers: Iterator[int]
 
-    def change(self) -> None:
+    def change(self, **settings: Any) -> None:
         number = next(self._numbers)
         environment = {**BACKEND["environment"], "CHANGE": str(number)}
-        backend = {**BACKEND, "replicas": 1, "environment": environment}
+        backend = {**BACKEND, "replicas": 1, "environment": environment, **settings}
         # New secrets too, so that volumes and their loaders take part.
         generations = dict.fromkeys(("jwt_secret", "postgres_password", "redis_password"), number + 1)
         configuration = {**STAGING, "medianest:backend": backend, "medianest:generations": generations}
@@ -53,55 +56,134 @@ class Deployed:
         wanted = {"label": f"{labels.STACK}={self.name}", "event": ACTIONS}
         return self.engine.api.events(decode=True, filters=wanted)
 
-    def serves(self) -> bool:
-        answer = requests.get(f"http://127.0.0.1:{self.port}/api/health", timeout=5)
-        return answer.status_code == 200 and answer.json()["status"] == "healthy"
+    @property
+    def locks(self) -> list[Lock]:
+        return read_locks(
+            self.checkout.state / "medianest/pulumi/.pulumi/locks/organization/medianest" / self.name
+        )
+
+    def assert_serves(self) -> None:
+        """At any moment; and all is well within seconds: a rotation has the backends log in anew."""
+        deadline = time.monotonic() + 15
+        while True:
+            answer = requests.get(f"http://127.0.0.1:{self.port}/api/health", timeout=5)
+            assert answer.status_code == 200, answer.text
+            if answer.json()["status"] == "healthy":
+                return
+            assert time.monotonic() < deadline, answer.text
+            time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
 def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     directory = tmp_path_factory.mktemp("checkout")
-    checkout = Checkout.of_this_tree(directory / "medianest", directory / "state")
     name = new_name("killed")
-    deployed = Deployed(checkout, engine, name, checkout.declare(name, STAGING), itertools.count())
-    deployed.change()
-    with swept(engine, name):
+    with small_disk(directory / "state") as state, swept(engine, name):
+        checkout = Checkout.of_this_tree(directory / "medianest", state)
+        deployed = Deployed(checkout, engine, name, checkout.declare(name, STAGING), itertools.count())
+        deployed.change()
         checkout.expect("up", name, "--no-verify")
         yield deployed
 
 
-def kill_with_all_that_it_started(process: subprocess.Popen[str]) -> None:
-    """As the end of a machine does it: nobody of the run is left to tidy up."""
-    for pid in stopped_tree(process.pid):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.communicate()
-
-
-def stopped_tree(pid: int) -> list[int]:
-    """A process and all below it, stopped one after the other, so that none starts another meanwhile."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGSTOP)
-    children: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            children += [int(child) for child in task.read_text().split()]
-    return [pid, *itertools.chain.from_iterable(stopped_tree(child) for child in children)]
-
-
-@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])
-def test_one_command_mends_it(stack: Deployed, stride: int) -> None:
-    """Killed behind every event of a deploy, or behind every third one."""
-    for moment in itertools.count(0, stride):
+@pytest.mark.parametrize("first", [0, *(pytest.param(later, marks=pytest.mark.slow) for later in (1, 2))])
+def test_one_command_mends_it(stack: Deployed, first: int) -> None:
+    """Killed behind every third event of a deploy; all three together: behind every one."""
+    for moment in itertools.count(first, STRIDE):
         killed_behind = kill_a_deploy(stack, moment)
         if killed_behind is None:
             assert moment > 6, "a deploy has more events than that"
             return
-        assert stack.serves(), f"nothing serves after a kill behind {killed_behind}"
+        stack.assert_serves()
         began = time.monotonic()
         run = stack.checkout.expect("up", stack.name, "--no-verify")
         print(f"killed behind {killed_behind}: mended in {time.monotonic() - began:.1f} s\n{run.err}")
         assert_all_is_well(stack, killed_behind)
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["the next at once", "the next later"])
+def test_killed_alone_it_leaves_no_pulumi_at_work(stack: Deployed, at_once: bool) -> None:
+    """Pulumi lets what it has begun end, saves the state and gives the lock back."""
+    stack.change()
+    process = stack.checkout.start("./medianest", "up", stack.name, "--no-verify")
+    events = stack.events()
+    next(event for event in events if event["Action"] == "create")
+    events.close()
+    (pulumi,) = [pid for pid in tree(process.pid) if is_pulumi(pid) and "--event-log" in arguments(pid)]
+    process.kill()
+    process.communicate()
+    if not at_once:
+        wait_for(lambda: session_members(pulumi) == [], "the end of what was left alone")
+        assert stack.locks == []
+    stack.assert_serves()
+    run = stack.checkout.expect("up", stack.name, "--no-verify")
+    # Nothing of it was lost, so there is no lock to clear.
+    assert "Clearing the lock" not in run.err
+    assert session_members(pulumi) == []
+    assert_all_is_well(stack, "medianest alone")
+
+
+def test_killed_during_a_build(stack: Deployed) -> None:
+    dockerfile = stack.checkout.root / "app" / "Dockerfile"
+    written, pause = dockerfile.read_text(), f"sleep 60.{uuid.uuid4().int % 10**6}"
+    dockerfile.write_text(f"{written}\nFROM production AS slow\nRUN {pause}\n")
+    stack.change(build={"target": "slow"})
+    process = stack.checkout.start("./medianest", "up", stack.name, "--no-verify")
+    wait_for(lambda: with_command_line(pause) != [], "the build to get there")
+    kill_with_all_that_it_started(process)
+    wait_for(lambda: with_command_line(pause) == [], "the engine to give the build up")
+    stack.assert_serves()
+    dockerfile.write_text(written)
+    stack.change()
+    stack.checkout.expect("up", stack.name, "--no-verify")
+    assert_all_is_well(stack, "a build")
+
+
+def test_the_disk_of_the_state_gets_full_meanwhile(stack: Deployed) -> None:
+    stack.change()
+    events = stack.events()
+    process = stack.checkout.start("./medianest", "up", stack.name, "--no-verify")
+    next(event for event in events if event["Action"] == "create")
+    events.close()
+    filler = stack.checkout.state / "filler"
+    fill(filler)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1, out + err
+    assert "the disk that holds Pulumi's state is full" in err
+    assert str(stack.checkout.state) in err
+    assert "Traceback" not in err
+    stack.assert_serves()
+    refused = stack.checkout.medianest("up", stack.name, "--no-verify")
+    assert refused.code == 3, refused.said
+    assert str(stack.checkout.state) in refused.err
+    filler.unlink()
+    stack.checkout.expect("up", stack.name, "--no-verify")
+    assert_all_is_well(stack, "a full disk")
+
+
+def fill(path: Path) -> None:
+    """Take all that is left of a disk."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+@contextmanager
+def small_disk(place: Path) -> Iterator[Path]:
+    """A file system of its own, for a state, that can be filled."""
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.05)
 
 
 def kill_a_deploy(stack: Deployed, moment: int) -> str | None:
@@ -126,7 +208,7 @@ def _close_at_the_end(process: subprocess.Popen[str], events: Any) -> None:
 
 def assert_all_is_well(stack: Deployed, killed_behind: str) -> None:
     """It serves, Pulumi has nothing to do, and the engine has nothing that the state does not know."""
-    assert stack.serves(), killed_behind
+    stack.assert_serves()
     report = stack.checkout.expect("up", stack.name, "--no-fast", "--no-verify", "--json").document()
     changes = {kind: count for kind, count in report["changes"].items() if count}
     assert changes.keys() == {"same"}, (killed_behind, changes)

@@ -20,9 +20,11 @@ from docker.types import EndpointConfig, Mount
 
 from components import labels
 from components.build_context import base_image
-from components.guardian import MEMORY, PORT, PROXY_PORT, SOCKET, TOKEN_FILE, USER
+from components.guardian import MEMORY, PORT, PROXY_PORT, TOKEN_FILE, USER
+from components.hardening.kinds import SOCKET
 from tests.harness.at_fault import healthy, journal, read_file, until
-from tests.images.engine import Engine, File
+from tests.harness.volume_files import File
+from tests.images.engine import Engine
 
 ROOT = Path(__file__).parents[2]
 SECOND = 1_000_000_000

@@ -14,7 +14,8 @@ from pathlib import Path
 import docker
 
 from tests.harness.built_images import build_images
-from tests.harness.service_containers import LABELS, Services, packed, services
+from tests.harness.service_containers import LABELS, Services, services
+from tests.harness.volume_files import packed_directory, write
 
 TESTS = Path(__file__).parents[1] / "app"
 
@@ -48,7 +49,7 @@ def _run_beside(engine: docker.DockerClient, image: str, beside: Services, argum
         init=True,
     )
     try:
-        _fill(engine, image, tests.name, packed(TESTS, "tests"))
+        write(engine, image, str(tests.name), "/tests", packed_directory(TESTS), LABELS)
         container.start()
         for part in container.logs(stream=True, follow=True):
             sys.stdout.write(part.decode(errors="replace"))
@@ -57,17 +58,6 @@ def _run_beside(engine: docker.DockerClient, image: str, beside: Services, argum
     finally:
         container.remove(force=True)
         tests.remove()
-
-
-def _fill(engine: docker.DockerClient, image: str, volume: str, archive: bytes) -> None:
-    # The engine takes no files into a container with a read-only root, even below a volume.
-    loader = engine.containers.create(
-        image, volumes={volume: {"bind": "/tests", "mode": "rw"}}, labels=LABELS
-    )
-    try:
-        loader.put_archive("/", archive)
-    finally:
-        loader.remove()
 
 
 if __name__ == "__main__":

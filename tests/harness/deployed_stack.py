@@ -11,7 +11,8 @@ import json
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,11 +21,13 @@ from typing import Any, cast
 import docker
 import pytest
 import testinfra
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from testinfra.host import Host
 
 from components import labels
+from components.hardening.kinds import LOADER, kind_of
+from components.hardening.rule import Observed
 from components.settings import LimitSettings, StackSettings
 
 # What watches a stack, where it is watched: component and the user that runs it.
@@ -123,6 +126,27 @@ class Running:
             raise ProcessLookupError(pid)
         return str(answer.stdout)
 
+    def observed(self, engine_security: Sequence[str]) -> Observed:
+        """All that the rules of hardening look at."""
+        # Of one that never ran there is no process that an image's files could serve.
+        alive = self.inspected["State"]["Running"]
+        return Observed(
+            self.inspected,
+            self.processes() if alive else (),
+            self.set_user_id_files() if alive else (),
+            self.commands(),
+            engine_security,
+        )
+
+    def commands(self) -> list[dict[str, Any]]:
+        """What is run in it beside its own program, as the engine describes it. One may end meanwhile."""
+        assert self.container.client
+        found = []
+        for identifier in self.inspected["ExecIDs"] or ():
+            with suppress(NotFound):
+                found.append(self.container.client.api.exec_inspect(identifier))
+        return found
+
     def set_user_id_files(self) -> list[str]:
         """Files of its root file system that run as somebody else than their caller."""
         if self.has_shell:
@@ -163,12 +187,25 @@ class DeployedStack:
         ]
 
     @cached_property
+    def everything(self) -> list[Running]:
+        """All containers of the stack, with loaders and helpers."""
+        listed = self.engine.containers.list(all=True, filters={"label": self.label_filter})
+        return [Running(str(item.labels[labels.COMPONENT]), item) for item in listed]
+
+    @cached_property
     def loaders(self) -> list[Container]:
         """The containers that only took files into a volume and never run."""
-        listed = self.engine.containers.list(all=True, filters={"label": self.label_filter})
-        names = {running.name for running in self.containers}
-        # A soak may be under way beside the stack.
-        return [item for item in listed if item.name not in names and item.labels[labels.COMPONENT] != "soak"]
+        return [item.container for item in self.everything if kind_of(item.inspected) is LOADER]
+
+    @cached_property
+    def observed(self) -> dict[str, Observed]:
+        """What the rules of hardening look at, by container. One that ends meanwhile is left out."""
+        security = self.engine.info().get("SecurityOptions") or ()
+        found = {}
+        for item in self.everything:
+            with suppress(NotFound):
+                found[item.name] = item.observed(security)
+        return found
 
     @property
     def label_filter(self) -> list[str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import docker
 
 from tests.harness.service_containers import LABELS
+from tests.harness.volume_files import File, packed, write
 
 DIRECTORY = "/check"
+# Whom the image runs as.
+USER = 1001
 CONFIGURATION = "schemathesis.toml"
 SEED = 20170
 # Of one operation in one phase; all phases and all checks are on.
@@ -59,7 +60,9 @@ def check_schema(
         init=True,
     )
     try:
-        _write(engine, image, volume.name, _configuration(headers))
+        files = {CONFIGURATION: File(_configuration(headers), owner=USER, mode=0o400)}
+        archive = packed(files, directory=File("", owner=USER, mode=0o700))
+        write(engine, image, str(volume.name), DIRECTORY, archive, LABELS)
         container.start()
         code = int(container.wait(timeout=600)["StatusCode"])
         return SchemaCheck(code, container.logs().decode(errors="replace"))
@@ -71,21 +74,3 @@ def check_schema(
 def _configuration(headers: Mapping[str, str]) -> str:
     written = ", ".join(f"{json.dumps(name)} = {json.dumps(value)}" for name, value in headers.items())
     return f"request-timeout = {REQUEST_SECONDS}\nheaders = {{ {written} }}\n"
-
-
-def _write(engine: docker.DockerClient, image: str, volume: str, content: str) -> None:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        folder = tarfile.TarInfo(".")
-        folder.type, folder.mode, folder.uid, folder.gid = tarfile.DIRTYPE, 0o700, 1001, 1001
-        tar.addfile(folder)
-        entry = tarfile.TarInfo(CONFIGURATION)
-        entry.size, entry.mode, entry.uid, entry.gid = len(content), 0o400, 1001, 1001
-        tar.addfile(entry, io.BytesIO(content.encode()))
-    loader = engine.containers.create(
-        image, volumes={volume: {"bind": DIRECTORY, "mode": "rw"}}, labels=LABELS
-    )
-    try:
-        loader.put_archive(DIRECTORY, archive.getvalue())
-    finally:
-        loader.remove()

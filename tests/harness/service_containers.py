@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import secrets
-import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import docker
 from docker.models.containers import Container
@@ -84,13 +81,3 @@ def wait_until(container: Container, command: list[str]) -> None:
             return
         time.sleep(0.2)
     raise AssertionError(f"{container.name} does not get ready:\n{container.logs().decode()}")
-
-
-def packed(directory: Path, inside: str) -> bytes:
-    """A directory's files as the archive that the engine's API takes, below the folder `inside`."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path in sorted(directory.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                archive.add(path, f"{inside}/{path.relative_to(directory)}")
-    return buffer.getvalue()

@@ -15,7 +15,8 @@ from docker.models.containers import Container
 from components import labels
 from tests.harness.at_fault import healthy, journal, until
 from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, swept
-from tests.harness.load import Load, steady_load
+from tests.harness.load.load import Load, steady_load
+from tests.harness.load.plan import reads
 
 SETTINGS: dict[str, Any] = {
     **STAGING,
@@ -25,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "medianest:guardian": {"budget": {"actions": 20, "minutes": 50}, "backoff": {"first_seconds": 2.5}},
     "medianest:deploy": {"watch": {"seconds": 0}},
 }
-PER_SECOND = 50.0
+PATH, PER_SECOND = "/api/health/live", 50.0
 
 
 @dataclass
@@ -86,7 +87,7 @@ class Watched:
         """
         until(self.well, "all is well before", 60)
         outcome, began = Outcome(name), time.time()
-        with steady_load(self.url, PER_SECOND) as load:
+        with steady_load(self.url, reads(PATH, PER_SECOND)) as load:
             time.sleep(1)
             began = time.time()
             yield outcome
@@ -101,7 +102,7 @@ class Watched:
         if acted:
             outcome.detected = acted[0]["at"] - began
             outcome.recovered = ended - acted[0]["at"]
-        outcome.sent, outcome.failed = load.sent, len(load.failures)
+        outcome.sent, outcome.failed = load.sent, load.failed
         self.table.append(outcome)
         print(outcome, flush=True)
 
@@ -118,7 +119,7 @@ def watched(client: docker.DockerClient, directory: Path) -> Iterator[Watched]:
         try:
             checkout.expect("up", name, "--no-verify", timeout=600)
             (gateway,) = containers_of(client, name, "gateway")
-            url = f"http://127.0.0.1:{port}/api/health/live"
+            url = f"http://127.0.0.1:{port}"
             stack = Watched(client, checkout, name, url, gateway.labels[labels.OWNER])
             yield stack
             print("\n| fault | detected | well again after | done | requests failed |\n|---|---|---|---|---|")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import docker
 from docker.models.containers import Container
@@ -15,16 +12,10 @@ from docker.models.networks import Network
 from docker.models.volumes import Volume
 from docker.types import EndpointConfig
 
+from tests.harness import volume_files
+from tests.harness.volume_files import File, packed
+
 LABEL = "medianest.test"
-
-
-@dataclass(frozen=True)
-class File:
-    """A file to put into a volume."""
-
-    content: str
-    owner: int = 0
-    mode: int = 0o444
 
 
 class Engine:
@@ -54,18 +45,7 @@ class Engine:
 
     def write(self, image: str, volume: Volume, files: Mapping[str, File], path: str = "/files") -> None:
         """Write files into a volume through a container that is never started, as a stack does."""
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w") as tar:
-            for name, file in files.items():
-                content = file.content.encode()
-                entry = tarfile.TarInfo(name)
-                entry.size, entry.mode, entry.uid, entry.gid = len(content), file.mode, file.owner, file.owner
-                tar.addfile(entry, io.BytesIO(content))
-        loader = self._client.containers.create(
-            image, ["true"], name=self._name("loader"), labels=self.labels, volumes=[f"{volume.name}:{path}"]
-        )
-        loader.put_archive(path, archive.getvalue())
-        loader.remove()
+        volume_files.write(self._client, image, str(volume.name), path, packed(files), self.labels)
 
     def start(
         self,

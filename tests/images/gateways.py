@@ -15,7 +15,8 @@ from docker.models.volumes import Volume
 
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT, gateway_configuration
 from components.settings import BackendSettings, GatewaySettings
-from tests.images.engine import Engine, File, logs, published_port, run, until, wait_healthy
+from tests.harness.volume_files import File
+from tests.images.engine import Engine, logs, published_port, run, until, wait_healthy
 
 SETTINGS = GatewaySettings(
     internal_paths=["/metrics", "/api/internal.v1"],
@@ -58,13 +59,19 @@ WARMING_UP = "http-request return status 503"
 
 
 def start_stub(
-    engine: Engine, image: str, network: Network, *, ready: int = 200, everything_else: str = SERVING
+    engine: Engine,
+    image: str,
+    network: Network,
+    *,
+    ready: int = 200,
+    everything_else: str = SERVING,
+    listens_after: float = 0.0,
 ) -> Container:
     text = STUB.format(health_port=INTERNAL_PORT, ready=ready, everything_else=everything_else)
     configuration = engine.files(image, {"stub.cfg": File(text)})
     return engine.start(
         image,
-        ["haproxy", "-W", "-db", "-f", "/stub/stub.cfg"],
+        ["sh", "-c", f"sleep {listens_after}; exec haproxy -W -db -f /stub/stub.cfg"],
         volumes={"/stub:ro": configuration.name},
         network=network,
         alias="backend",
@@ -104,8 +111,17 @@ class RunningGateway:
     def configure(self, text: str) -> None:
         self.engine.write(self.image, self.configuration, {"haproxy.cfg": File(text)})
 
-    def stub(self, *, ready: int = 200, everything_else: str = SERVING) -> Container:
-        return start_stub(self.engine, self.image, self.network, ready=ready, everything_else=everything_else)
+    def stub(
+        self, *, ready: int = 200, everything_else: str = SERVING, listens_after: float = 0.0
+    ) -> Container:
+        return start_stub(
+            self.engine,
+            self.image,
+            self.network,
+            ready=ready,
+            everything_else=everything_else,
+            listens_after=listens_after,
+        )
 
     def request(
         self,

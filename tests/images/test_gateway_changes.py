@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import AbstractContextManager
 from functools import partial
 
 import pytest
+from docker.models.containers import Container
 
 from components.gateway_configuration import gateway_configuration
-from tests.images.engine import Engine, File, exit_code, logs, until, wait_healthy
+from tests.harness.load.load import Load, steady_load
+from tests.harness.load.plan import Kind, reads
+from tests.harness.volume_files import File
+from tests.images.engine import Engine, exit_code, logs, until, wait_healthy
 from tests.images.gateways import (
     BACKEND,
     SETTINGS,
@@ -20,9 +25,14 @@ from tests.images.gateways import (
     count,
     start_gateway,
 )
-from tests.images.load import Load
 
 LARGER = SETTINGS.model_copy(update={"body_limit_mb": 2})
+READS = reads("/", 100)
+JOBS = Kind("write", "POST", "/job", 100, keep=False)
+
+
+def loading(gateway: RunningGateway, *kinds: Kind) -> AbstractContextManager[Load]:
+    return steady_load(f"http://127.0.0.1:{gateway.port}", kinds)
 
 
 def reloaded(gateway: RunningGateway, times: int) -> bool:
@@ -42,13 +52,13 @@ def gateway(shared_engine: Engine, gateway_image: str) -> RunningGateway:
 def test_a_changed_configuration_is_taken_over_without_a_dropped_request(gateway: RunningGateway) -> None:
     body = b"x" * 1_500_000
     assert gateway.request(method="POST", body=body).status == 413
-    with Load(gateway.port) as load:
+    with loading(gateway, *READS, Kind("write", "POST", "/", 50)) as load:
         for number in range(1, 4):
             gateway.configure(gateway_configuration(LARGER, BACKEND) + f"# change {number}\n")
             until(partial(reloaded, gateway, number), f"reload {number}")
             time.sleep(0.5)
-    assert set(load.answers) == {200}, load.answers
-    assert load.answers[200] > 100
+    assert load.failed == 0, load.failures
+    assert load.sent > 100
     assert gateway.request(method="POST", body=body).status == 200
 
 
@@ -67,11 +77,11 @@ def test_a_bad_configuration_is_refused_and_the_one_before_serves_on(gateway: Ru
 def test_a_backend_that_dies_fails_no_read_and_is_used_again_when_it_is_back(gateway: RunningGateway) -> None:
     victim = gateway.stub()
     gateway.wait_for_servers(3)
-    with Load(gateway.port) as load:
+    with loading(gateway, *READS) as load:
         time.sleep(0.5)
         victim.kill("SIGKILL")
         time.sleep(2)
-    assert set(load.answers) == {200}, load.answers
+    assert load.failed == 0, load.failures
     victim.start()
     gateway.wait_for_servers(3)
     victim.remove(force=True)
@@ -81,12 +91,42 @@ def test_a_backend_that_dies_fails_no_read_and_is_used_again_when_it_is_back(gat
 
 def test_a_backend_that_warms_up_gets_no_request(gateway: RunningGateway) -> None:
     # Writes, since a read that met it would be repeated elsewhere and not be seen.
-    with Load(gateway.port, "POST", "/job") as load:
+    with loading(gateway, JOBS) as load:
         warming_up = gateway.stub(ready=503, everything_else=WARMING_UP)
         until(lambda: count(warming_up, "GET /api/health/ready") > 2, "checks of the new one")
         time.sleep(1)
-    assert set(load.answers) == {200}, load.answers
+    assert load.failed == 0, load.failures
     assert count(warming_up, "POST /job") == 0
+    warming_up.remove(force=True)
+    until(lambda: gateway.named_servers() == 2, "the end of it")
+
+
+def test_who_takes_the_address_of_a_dead_one_gets_no_request_before_it_is_ready(
+    gateway: RunningGateway,
+) -> None:
+    """Writes again. The new one takes a moment to listen, as every server does."""
+    for _ in range(3):
+        victim = gateway.stub()
+        gateway.wait_for_servers(3)
+        address = address_of(victim, gateway)
+        with loading(gateway, JOBS) as load:
+            victim.kill("SIGKILL")
+            heir = gateway.stub(ready=503, everything_else=WARMING_UP, listens_after=0.1)
+            until(partial(checked, heir), "checks of the new one")
+        assert address_of(heir, gateway) == address
+        assert count(heir, "POST /job") == 0, load.failures
+        victim.remove(force=True)
+        heir.remove(force=True)
+        until(lambda: gateway.named_servers() == 2, "the end of both")
+
+
+def checked(stub: Container) -> bool:
+    return count(stub, "GET /api/health/ready") > 2
+
+
+def address_of(container: Container, gateway: RunningGateway) -> str:
+    container.reload()
+    return str(container.attrs["NetworkSettings"]["Networks"][gateway.network.name]["IPAddress"])
 
 
 def test_a_stop_ends_what_has_begun(engine: Engine, gateway_image: str) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pytest
 from docker.models.containers import Container
 
-from tests.images.engine import Engine, File, exit_code, logs, run, until, wait_healthy
+from tests.harness.volume_files import File
+from tests.images.engine import Engine, exit_code, logs, run, until, wait_healthy
 
 PASSWORD = 'it\'s a "pass\\word" $(of) the test'
 DATA = "/var/lib/postgresql/data"

@@ -15,7 +15,8 @@ import yaml
 from components.monitoring.rules import alerts, rule_groups, rules_file
 from components.monitoring.rules.model import GUIDE, Alert, Recording
 from components.settings import BackendSettings, StackSettings
-from tests.images.engine import Engine, File
+from tests.harness.volume_files import File
+from tests.images.engine import Engine
 from tests.images.rule_cases import SERVICES, TRAFFIC, Case, Firing
 from tests.images.rule_cases_resources import BACKEND, RESOURCES, WATCH
 

@@ -12,7 +12,8 @@ from components.monitoring.notifying import alertmanager_configuration
 from components.monitoring.rules import rules_file
 from components.monitoring.scraping import prometheus_configuration
 from components.settings import EmailSettings, MonitoringSettings, StackSettings
-from tests.images.engine import Engine, File, exit_code, logs, run, until, wait_healthy
+from tests.harness.volume_files import File
+from tests.images.engine import Engine, exit_code, logs, run, until, wait_healthy
 
 SETTINGS = StackSettings()
 GOOD = {

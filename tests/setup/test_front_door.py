@@ -150,6 +150,16 @@ def test_an_environment_whose_python_is_gone_is_made_again(
     assert done.returncode == 0
 
 
+def test_a_word_to_complete_makes_no_environment(
+    run: Run, uv: Callable[..., None], called: Called, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uv()
+    monkeypatch.setenv("_MEDIANEST_COMPLETE", "complete_bash")
+    done = run()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert uv_calls(called) == []
+
+
 def test_two_at_once_make_one_environment(run: Run, uv: Callable[..., None], called: Called) -> None:
     uv(delay="0.5")
     with ThreadPoolExecutor(3) as pool:

@@ -25,6 +25,7 @@ from components import labels
 from ops.backup.archive import ArchiveReader, ArchiveWriter
 from ops.backup.make import DATABASE
 from ops.backup.sealed import Keys
+from ops.container_commands import COMPONENTS
 from tests.harness.checkout import ROOT, Checkout, Run, containers_of, new_name, of_stack, swept
 
 FAILED, USAGE, REFUSED, NOT_VERIFIED = 1, 2, 3, 4
@@ -102,8 +103,8 @@ class Kept:
         return Path(document["file"])
 
     def helpers(self) -> list[str]:
-        wanted = [f"{labels.STACK}={self.name}", f"{labels.COMPONENT}=one-shot"]
-        return [str(item.name) for item in self.engine.containers.list(all=True, filters={"label": wanted})]
+        listed = self.engine.containers.list(all=True, filters={"label": f"{labels.STACK}={self.name}"})
+        return [str(item.name) for item in listed if item.labels[labels.COMPONENT] in COMPONENTS]
 
     def serves(self) -> bool:
         return requests.get(f"http://127.0.0.1:{self.port}/notes", timeout=5).status_code == 200

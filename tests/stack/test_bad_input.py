@@ -250,10 +250,12 @@ def test_a_second_run_waits_for_nobody_and_says_who_is_at_work(
     first = checkout.start("./medianest", "up", name, "--no-verify")
     locks = checkout.state / "medianest/pulumi/.pulumi/locks/organization/medianest" / name
     wait_for(lambda: locks.is_dir() and any(locks.iterdir()), "the first run's lock")
-    second = checkout.medianest("up", name, "--no-verify")
+    others = [checkout.medianest(*command) for command in (("up", name, "--no-verify"), ("backup", name))]
     out, err = first.communicate(timeout=200)
-    assert second.code == REFUSED
-    assert re.search(r"process \d+|pid \d+", problem(second))
+    for second in others:
+        assert second.code == REFUSED, second.said
+        assert f"stack {name} is being changed by another run" in problem(second)
+        assert re.search(r"process \d+", problem(second))
     assert first.returncode == 0, out + err
     checkout.expect("up", name, "--no-verify")
 

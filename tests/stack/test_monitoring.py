@@ -172,6 +172,11 @@ def test_alerts_of_backends_wait_while_postgres_is_down(watched: Watched) -> Non
     seconds_until(lambda: key not in watched.alerts(), "the backends are well again", 60 * PATIENCE)
 
 
+def test_what_watches_has_not_drifted(watched: Watched) -> None:
+    document = watched.checkout.expect("drift", watched.name, "--json", timeout=120).document()
+    assert document["findings"] == [], document
+
+
 def test_the_exporters_get_new_passwords_and_the_former_accounts_are_retired(watched: Watched) -> None:
     names = ("postgres_monitoring_password", "redis_monitoring_password")
     watched.checkout.expect("secrets", "rotate", watched.name, *names, "--yes", timeout=300)

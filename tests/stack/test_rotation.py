@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import docker
 import pytest
 import requests
 
 from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, swept
+from tests.harness.load.account import Account, demo_account
 
 BACKEND = STAGING["medianest:backend"]
 NAMES = ["jwt_secret", "postgres_password", "redis_password"]
@@ -31,14 +29,8 @@ class Deployed:
     def ids(self, component: str) -> set[str | None]:
         return {container.id for container in containers_of(self.engine, self.name, component)}
 
-    def token(self) -> str:
-        (backend, *_) = containers_of(self.engine, self.name, "backend")
-        password = backend.exec_run(["cat", "/run/secrets/demo_password"]).output
-        assert isinstance(password, bytes)
-        credentials = {"username": "demo", "password": password.decode()}
-        answer = requests.post(f"{self.url}/api/auth/login", json=credentials, timeout=10)
-        answer.raise_for_status()
-        return str(answer.json()["access_token"])
+    def user(self) -> Account:
+        return demo_account(self.engine, self.name, self.url)
 
     def roles_that_log_in(self) -> list[str]:
         (postgres,) = containers_of(self.engine, self.name, "postgres")
@@ -48,60 +40,16 @@ class Deployed:
         return done.output.decode().split()
 
 
-@dataclass
-class Reader:
-    """What the bearer of a token has seen."""
-
-    answers: Counter[int | str] = field(default_factory=Counter)
-    names: list[str] = field(default_factory=list)
-
-
 @pytest.fixture(scope="module")
 def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     directory = tmp_path_factory.mktemp("checkout")
     checkout = Checkout.of_this_tree(directory / "medianest", directory / "state")
     name = new_name("rotation")
-    port = checkout.declare(name, STAGING)
+    # The backend's own checks read the profile that the load writes to.
+    port = checkout.declare(name, {**STAGING, "medianest:verification": {"paths": []}})
     with swept(engine, name):
         checkout.expect("up", name, "--no-verify")
         yield Deployed(checkout, engine, name, f"http://127.0.0.1:{port}")
-
-
-@contextmanager
-def reading_and_writing(url: str, token: str) -> Iterator[Reader]:
-    """Read and write with one token, on lasting and on new connections, until the block ends."""
-    reader, over = Reader(), threading.Event()
-    headers = {"Authorization": f"Bearer {token}"}
-
-    def send(session: requests.Session | None, write: bool) -> None:
-        number = 0
-        while not over.wait(0.02):
-            ask = session or requests
-            number += 1
-            try:
-                if write:
-                    change = {"display_name": f"name {number}"}
-                    answer = ask.patch(f"{url}/api/users/me", json=change, headers=headers, timeout=10)
-                    reader.names.append(change["display_name"])
-                else:
-                    answer = ask.get(f"{url}/api/users/me", headers=headers, timeout=10)
-                reader.answers[answer.status_code] += 1
-            except requests.RequestException as error:
-                reader.answers[type(error).__name__] += 1
-
-    clients = [
-        threading.Thread(target=send, args=(requests.Session(), False)),
-        threading.Thread(target=send, args=(None, False)),
-        threading.Thread(target=send, args=(requests.Session(), True)),
-    ]
-    for client in clients:
-        client.start()
-    try:
-        yield reader
-    finally:
-        over.set()
-        for client in clients:
-            client.join()
 
 
 def test_the_list_tells_names_and_ages_and_no_value(stack: Deployed) -> None:
@@ -116,22 +64,17 @@ def test_the_list_tells_names_and_ages_and_no_value(stack: Deployed) -> None:
 
 def test_a_rotation_drops_no_request_and_logs_nobody_out(stack: Deployed) -> None:
     services = stack.ids("postgres") | stack.ids("redis")
-    backends, token = stack.ids("backend"), stack.token()
-    with reading_and_writing(stack.url, token) as reader:
+    backends = stack.ids("backend")
+    # One token before, meanwhile and afterwards.
+    with stack.user().losing_nothing("a rotation of every secret"):
         time.sleep(1)
         report = stack.checkout.expect("secrets", "rotate", stack.name, *NAMES, "--json")
         time.sleep(1)
-    print(report.document()["probe"], dict(reader.answers), report.document()["phases"])
-    assert reader.answers.keys() == {200}, reader.answers
     assert report.document()["probe"]["failed"] == 0
     assert stack.ids("postgres") | stack.ids("redis") == services
     assert not stack.ids("backend") & backends
     assert stack.roles_that_log_in() == ["medianest_b"]
     assert "is retired" in report.err
-    profile = requests.get(
-        f"{stack.url}/api/users/me", headers={"Authorization": f"Bearer {token}"}, timeout=5
-    ).json()
-    assert profile["display_name"] == reader.names[-1]
 
 
 def test_nothing_is_left_to_do_after_it(stack: Deployed) -> None:
@@ -140,7 +83,7 @@ def test_nothing_is_left_to_do_after_it(stack: Deployed) -> None:
 
 
 def test_cut_off_it_is_carried_on_with_and_makes_no_third_value(stack: Deployed) -> None:
-    token = stack.token()
+    user = stack.user()
     process = stack.checkout.start("./medianest", "secrets", "rotate", stack.name, *NAMES, "--yes")
     # Behind the new values, before the backends have them.
     deadline = time.monotonic() + 60
@@ -151,8 +94,7 @@ def test_cut_off_it_is_carried_on_with_and_makes_no_third_value(stack: Deployed)
     again = stack.checkout.expect("secrets", "rotate", stack.name, *NAMES, "--yes", "--json")
     assert again.document()["release"]
     assert stack.roles_that_log_in() == ["medianest_a"]
-    headers = {"Authorization": f"Bearer {token}"}
-    assert requests.get(f"{stack.url}/api/users/me", headers=headers, timeout=5).status_code == 200
+    assert requests.get(f"{stack.url}/api/users/me", headers=user.headers, timeout=5).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,12 @@ import pytest
 import requests
 
 from tests.harness.checkout import STAGING, Checkout, new_name, swept
-from tests.harness.load import steady_load
+from tests.harness.load.load import steady_load
+from tests.harness.load.plan import reads
 
 BACKEND = STAGING["medianest:backend"]
+# Told at once that they have no token.
+STRANGERS = reads("/api/users/me", 20, good=(401,))
 # Healthy by every check, and of no use to anybody.
 WORTHLESS = """
 import uvicorn
@@ -44,21 +47,21 @@ def settings(changes: dict[str, Any]) -> dict[str, Any]:
 def test_a_good_release_is_watched_and_stays(checkout: Checkout, stack: tuple[str, int]) -> None:
     name, port = stack
     checkout.declare(name, settings({"environment": {**BACKEND["environment"], "CHANGE": "1"}}), port)
-    with steady_load(f"http://127.0.0.1:{port}/api/users/me", 20):
+    with steady_load(f"http://127.0.0.1:{port}", STRANGERS) as load:
         time.sleep(3)
         report = checkout.expect("up", name, "--no-verify", "--json").document()
     assert report["watch"]["problem"] == ""
     assert report["watch"]["judged"] is True
     assert report["watch"]["after"]["requests"] > 50
-    assert report["probe"]["failed"] == 0
+    assert report["probe"]["failed"] == load.failed == 0
 
 
 def test_a_bad_release_is_rolled_back_by_itself(checkout: Checkout, stack: tuple[str, int]) -> None:
     name, port = stack
-    url = f"http://127.0.0.1:{port}/api/users/me"
+    url = f"http://127.0.0.1:{port}"
     good = checkout.expect("status", name, "--json").document()["release"]
     checkout.declare(name, settings({"command": ["python", "-c", WORTHLESS]}), port)
-    with steady_load(url, 20):
+    with steady_load(url, STRANGERS):
         time.sleep(3)
         began = time.monotonic()
         run = checkout.medianest("up", name, "--no-verify", "--json")
@@ -69,7 +72,7 @@ def test_a_bad_release_is_rolled_back_by_itself(checkout: Checkout, stack: tuple
     report = run.document()
     assert report["watch"]["problem"]
     print(f"taken back {took:.1f} s after the command began", report["watch"], report["rollback"]["probe"])
-    assert requests.get(url, timeout=5).status_code == 401
+    assert requests.get(f"{url}/api/users/me", timeout=5).status_code == 401
     assert checkout.expect("status", name, "--json").document()["release"] == good
 
 

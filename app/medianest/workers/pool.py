@@ -54,6 +54,7 @@ class WorkerPool:
         self._keeping: list[asyncio.Task[None]] = []
         self._tending: list[asyncio.Task[None]] = []
         self._restarting = asyncio.Lock()
+        self._cancelled = False
         self._log = structlog.get_logger(component="workers")
 
     async def start(self) -> None:
@@ -81,8 +82,11 @@ class WorkerPool:
         if running:
             await asyncio.wait(running, timeout=finish_seconds)
         tasks = [*self._tending, *self._keeping]
-        for task in tasks:
-            if not task.cancelling():  # a second time would interrupt it at tidying up
+        # Once: a second time would interrupt them at tidying up. `Task.cancelling` does not tell, since
+        # a time-out that has just run out counts too.
+        if not self._cancelled:
+            self._cancelled = True
+            for task in tasks:
                 task.cancel()
         if tasks:
             await asyncio.wait(tasks)

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -336,6 +337,20 @@ async def test_workers_that_cannot_start(module: str, problem: str) -> None:
     # With a pause between tries that grows: 0.1, 0.2, 0.4 and 0.8 s.
     assert pool.figures().starts_failed <= 2 * 5
     assert Held.now() == before
+
+
+async def test_a_start_that_is_given_up_just_as_a_worker_is_given_up_ends() -> None:
+    pool = pool_of("broken_hangs", start_seconds=1.5)
+    starting = asyncio.create_task(pool.start())
+    known = children()
+    await until(lambda: len(children() - known) == 2)
+    await asyncio.sleep(0.3)
+    # Now that the workers' own time runs, all of them are over in one turn of the loop.
+    time.sleep(1.6)
+    async with asyncio.timeout(20):
+        with pytest.raises(WorkersUnavailableError):
+            await starting
+    assert children() <= known
 
 
 async def test_a_pool_that_can_start_no_worker_any_more_says_so_until_it_can(tmp_path: Path) -> None:

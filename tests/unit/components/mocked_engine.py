@@ -13,10 +13,10 @@ from typing import Any
 import pulumi
 from pulumi.runtime.stack import wait_for_rpcs
 
-from components import hardening
 from components.backend import Backend
 from components.gateway import Gateway
 from components.guardian import Guardian, guardian_token
+from components.hardening.enforcement import enforce
 from components.images import Images
 from components.monitoring.component import Monitoring
 from components.networks import Networks
@@ -83,7 +83,7 @@ def mocked() -> Iterator[Engine]:
     loops[0].set_default_executor(executor)
     engine = Engine()
     pulumi.runtime.set_mocks(engine, project="medianest", stack="staging", preview=False)
-    hardening.enforce()
+    enforce()
     try:
         yield engine
     finally:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pulumi_docker as docker
 import pytest
 
-from components.hardening import HardeningError, broken_rules
+from components.hardening.declared import document_of
+from components.hardening.kinds import ENGINE_PROXY, LOADER, SERVICE, HardeningError, broken_by_declaration
 from components.settings import (
     BackendSettings,
     BuildSettings,
@@ -204,11 +206,12 @@ def test_a_backends_volume_is_mounted_where_it_says(engine: Engine) -> None:
 
 
 def test_every_declared_container_keeps_the_rules(engine: Engine) -> None:
-    snake = {"readOnly": "read_only", "memorySwap": "memory_swap", "securityOpts": "security_opts"}
-    for name, inputs in containers(engine).items():
-        properties = {snake.get(key, key): value for key, value in inputs.items()}
-        properties["log_opts"] = inputs["logOpts"]
-        assert [rule.name for rule in broken_rules(properties)] == [], name
+    for name, inputs in engine.of("Container").items():
+        # The engine gets the names of the provider's schema, the rules those of Python.
+        properties = {re.sub("(?<!^)[A-Z]", r"_\g<0>", key).lower(): value for key, value in inputs.items()}
+        kind = LOADER if name.endswith("-loader") else ENGINE_PROXY if name == "engine-proxy" else SERVICE
+        document = document_of(properties)
+        assert [rule.name for rule in broken_by_declaration(kind, document)] == [], name
 
 
 def test_an_image_is_named_by_stack_and_content(engine: Engine) -> None:

@@ -61,6 +61,11 @@ def test_the_backends_port_and_readiness_are_those_of_the_settings() -> None:
     assert any("uri /ready/now " in line for line in lines)
 
 
+def test_a_check_may_take_as_long_as_the_engines_own() -> None:
+    sections = written(backend=BackendSettings(health=HealthSettings(timeout_seconds=4.5)))
+    assert "timeout check 4500ms" in sections["defaults"]
+
+
 def test_times_and_limits_are_those_of_the_settings() -> None:
     gateway = GatewaySettings(
         connect_timeout_seconds=0.25,
@@ -146,3 +151,10 @@ def test_a_server_is_admitted_only_if_a_check_can_lift_its_health_above_rise() -
     assert int(options.split(" fall ")[1].split()[0]) >= 2
     assert "backend backends" in written()
     assert "core.backends.backends.servers" in (IMAGE / "admission.lua").read_text()
+
+
+def test_no_connection_is_cut_on_a_reload_and_who_takes_none_is_out_until_it_is_ready() -> None:
+    sections = written()
+    assert "option idle-close-on-response" in sections["defaults"]
+    (options,) = (line for line in sections["backend backends"] if line.startswith("default-server"))
+    assert options.endswith("observe layer4 error-limit 3 on-error mark-down")

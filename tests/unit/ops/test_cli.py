@@ -26,7 +26,7 @@ def run(*arguments: str) -> int:
 
 COMMANDS = [
     *("up", "down", "releases", "rollback", "restore", "verify", "status", "logs", "soak", "list"),
-    *("setup", "activate", "test", "backup", "state", "secrets"),
+    *("setup", "activate", "completion", "test", "backup", "state", "secrets"),
 ]
 SUBCOMMANDS = [
     *(("backup", name) for name in ("make", "list", "verify", "key", "schedule")),

@@ -105,6 +105,13 @@ SEEN = [
         "the memory limit of web is below the engine's minimum of 6MB",
     ),
     (
+        "pre-step event returned an error: failed to save snapshot: An IO error occurred while writing the "
+        'new snapshot file: blob (key ".pulumi/stacks/p/s.json") (code=Unknown): write '
+        "/home/ada/.local/state/medianest/pulumi/.pulumi/stacks/p/s.json.18eb037c2285fbd3.tmp: "
+        "no space left on device",
+        "the disk that holds Pulumi's state is full: /home/ada/.local/state/medianest/pulumi",
+    ),
+    (
         f"{BUILD}failed to copy: write /var/lib/docker/overlay2/x: no space left on device",
         "the disk is full",
     ),

@@ -40,6 +40,7 @@ def test_locks_are_read_the_oldest_first(tmp_path: Path) -> None:
     (tmp_path / "two.json.attrs").write_text("{}")
     assert [lock.since[14:16] for lock in read_locks(tmp_path)] == ["10", "11"]
     assert read_locks(tmp_path)[0] == LOCK
+    assert read_locks(tmp_path)[0].path == tmp_path / "two.json"
 
 
 def test_a_lock_that_is_being_written_is_none_yet(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ FAKE = """#!/bin/sh
 for last; do :; done
 case "$1 $2" in
   "stack init") echo "encryptionsalt: v1:salt" >> "Pulumi.$3.yaml"; exit 0;;
+  "preview --json") echo "$PREVIEW"; echo "${SAID:-}" >&2; exit ${CODE:-0};;
   "stack export") echo "error: no stack named 's' found" >&2; exit 255;;
 esac
 while [ $# -gt 0 ]; do
@@ -210,3 +211,29 @@ def test_a_machine_without_pulumi_is_sent_to_setup(project: Project) -> None:
 )
 def test_the_message_is_the_last_line_that_says_something(text: str, message: str) -> None:
     assert said(text) == message
+
+
+def preview(project: Project, **variables: str) -> Mapping[str, Any]:
+    with Pulumi(project, "s", environment(project, **variables)) as pulumi:
+        return pulumi.preview_document()
+
+
+def test_a_preview_leaves_the_settings_file_alone(project: Project) -> None:
+    assert preview(project, PREVIEW='{"steps": []}') == {"steps": []}
+    assert (project.root / "Pulumi.s.yaml").read_text() == "config: {}\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            {"CODE": "1", "PREVIEW": '{"diagnostics": [{"severity": "error", "message": "no such key"}]}'},
+            "no such key",
+        ),
+        ({"CODE": "1", "PREVIEW": "", "SAID": "error: incorrect passphrase"}, "incorrect passphrase"),
+        ({"PREVIEW": "no JSON"}, "it did not say why"),
+    ],
+)
+def test_a_preview_that_fails_says_why(project: Project, variables: dict[str, str], message: str) -> None:
+    with pytest.raises(OperationError, match=message):
+        preview(project, **variables)

@@ -39,7 +39,15 @@ def test_all_run_also_after_one_has_failed(chosen: list[Suite], capfd: pytest.Ca
     assert "three says hello" in said.err
 
 
-@pytest.mark.parametrize(("options", "ran"), [([], ["quick"]), (["--all"], ["quick", "long"])])
+@pytest.mark.parametrize(
+    ("options", "ran"),
+    [
+        ([], ["quick"]),
+        (["--all"], ["quick", "long"]),
+        (["long"], ["long"]),
+        (["long", "quick"], ["quick", "long"]),
+    ],
+)
 def test_what_takes_long_runs_only_when_asked_for(
     chosen: list[Suite], options: list[str], ran: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,3 +73,24 @@ def test_checks_of_the_code_are_part_of_it() -> None:
     assert any("ruff format --check" in command for command in commands)
     assert any("mypy" in command for command in commands)
     assert any("tests/unit" in command for command in commands)
+
+
+def test_a_suite_that_there_is_not_is_named(chosen: list[Suite], capfd: pytest.CaptureFixture[str]) -> None:
+    chosen += [suite("unit", 0), suite("images", 0)]
+    assert main(["test", "unti"]) == ExitCode.USAGE
+    said = capfd.readouterr().err
+    assert "suite 'unti' is not known" in said
+    assert "Did you mean unit?" in said
+
+
+def test_what_only_reads_the_tree_needs_no_set_up(
+    chosen: list[Suite], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def set_up(_output: object, _yes: bool) -> None:
+        raise AssertionError("nothing of it is needed")
+
+    monkeypatch.setattr("ops.up.ensure_setup", set_up)
+    chosen.append(Suite("lint", (sys.executable, "-c", ""), static=True))
+    with pytest.raises(SystemExit) as ended:
+        main(["test", "lint"])
+    assert ended.value.code == 0

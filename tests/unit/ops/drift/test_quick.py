@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ops.drift import drifted, health
+from ops.drift.quick import announce_unseen, drifted, health, unseen
 from ops.engine import Resource
 from ops.state import StackState
 
@@ -79,3 +79,30 @@ def test_what_waits_to_be_deleted_may_be_gone() -> None:
 )
 def test_the_health_of_what_does_not_run_is_its_status(state: dict[str, Any], expected: str) -> None:
     assert health({"State": state}) == expected
+
+
+def attached(*networks: str) -> list[dict[str, Any]]:
+    ends: dict[str, dict[str, Any]] = {name: {} for name in networks}
+    return [{"Id": "c1", "State": "running", "NetworkSettings": {"Networks": ends}}]
+
+
+@pytest.mark.parametrize(
+    ("networks", "told"),
+    [
+        (("public", "data"), []),
+        (("public",), ["container c is not on network data"]),
+        (("public", "data", "other"), ["container c is on network other"]),
+    ],
+)
+def test_networks_which_pulumi_does_not_look_at_are_told(networks: tuple[str, ...], told: list[str]) -> None:
+    declared_networks = [{"name": "public"}, {"name": "data"}]
+    state = StackState((declared(CONTAINER, "c1", name="c", networksAdvanced=declared_networks),))
+    assert unseen(state, attached(*networks)) == told
+    said: list[str] = []
+    announce_unseen("staging", unseen(state, attached(*networks)), said.append)
+    assert len(said) == len(told)
+    assert all("./medianest drift staging --fix" in line for line in said)
+
+
+def test_without_a_state_there_is_nothing_to_hold_networks_against() -> None:
+    assert unseen(None, attached("data")) == []

@@ -1,4 +1,4 @@
-"""What of a stack is gone or stopped behind Pulumi's back.
+"""The quick look: what of a stack is gone or stopped behind Pulumi's back.
 
 Pulumi trusts its state until it is told to look (`--refresh`), which costs seconds. One look at what
 the engine lists tells whether that is needed.
@@ -45,6 +45,33 @@ def drifted(state: StackState | None, live: Iterable[Resource], running: Iterabl
         elif kind == "container" and must_run(resource) and resource["id"] not in up:
             found.append(f"container {name} is stopped")
     return found
+
+
+def unseen(state: StackState | None, running: Iterable[Document]) -> list[str]:
+    """What the list of containers tells of beside: Pulumi's provider does not look at it."""
+    if state is None:
+        return []
+    live = {item["Id"]: item for item in running}
+    found = []
+    for resource in state.resources:
+        inputs = resource.get("inputs") or {}
+        item = live.get(str(resource.get("id")))
+        networks = inputs.get("networksAdvanced")
+        if KINDS.get(resource["type"]) != "container" or item is None or not isinstance(networks, list):
+            continue
+        attached = set((item.get("NetworkSettings") or {}).get("Networks") or {})
+        declared = {network["name"] for network in networks}
+        name = inputs.get("name", resource["id"])
+        found += [f"container {name} is not on network {missing}" for missing in sorted(declared - attached)]
+        found += [f"container {name} is on network {more}" for more in sorted(attached - declared)]
+    return found
+
+
+def announce_unseen(stack: str, found: Sequence[str], say: Callable[[str], None]) -> None:
+    """One line for all of it, with the command that tells, and mends, the rest."""
+    if found:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        say(f"Changed, and not seen by Pulumi: {found[0]}{more}. Mend it: ./medianest drift {stack} --fix")
 
 
 def must_run(container: Document) -> bool:

@@ -1,0 +1,1 @@
+"""What of a stack is not as it was deployed: told, and put back."""
