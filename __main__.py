@@ -1,4 +1,5 @@
-"""A stack: its images and networks, Postgres and Redis, the backend, the gateway, the seal on its data."""
+"""A stack: its images and networks, Postgres and Redis, the backend, the gateway, what watches and heals
+them, the seal on its data."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import pulumi
 from components.backend import Backend
 from components.configuration import read_settings, team_secret
 from components.gateway import Gateway
+from components.guardian import Guardian, guardian_token
 from components.hardening.enforcement import enforce
 from components.images import Images
 from components.lease import lease_volume
@@ -47,6 +49,7 @@ backup_key = StackSecret(
 )
 postgres = Postgres(stack, networks, images, team_secret("postgres_password"), leased)
 redis = Redis(stack, networks, images, team_secret("redis_password"), leased)
+token = guardian_token(stack)
 backend = Backend(
     stack,
     networks,
@@ -54,11 +57,13 @@ backend = Backend(
     postgres,
     redis,
     {secret: team_secret(secret) for secret in [*settings.backend.secrets, *settings.idle.secrets]},
+    token,
     leased,
 )
 gateway = Gateway(stack, networks, images, leased)
-monitoring = Monitoring(stack, networks, postgres, redis, backend)
-parts = [backup_key, networks, postgres, redis, backend, gateway, monitoring]
+monitoring = Monitoring(stack, networks, postgres, redis, backend, token)
+guardian = Guardian(stack, networks, images, token)
+parts = [backup_key, networks, postgres, redis, backend, gateway, monitoring, guardian]
 Seal("seal", parts, protected=settings.data.protected)
 
 pulumi.export("url", gateway.url)
@@ -73,7 +78,7 @@ pulumi.export(
         "redis": [container.name for container in redis.containers],
         **{
             component: [container.name for container in containers]
-            for component, containers in monitoring.containers.items()
+            for component, containers in {**monitoring.containers, **guardian.containers}.items()
         },
     },
 )
@@ -83,10 +88,18 @@ pulumi.export(
         "public": networks.public,
         "data": networks.data,
         **({"monitoring": networks.monitoring} if networks.monitoring else {}),
+        **guardian.networks,
     },
 )
 pulumi.export(
-    "volumes", {"postgres": postgres.volume, "redis": redis.volume, **backend.volumes, **monitoring.volumes}
+    "volumes",
+    {
+        "postgres": postgres.volume,
+        "redis": redis.volume,
+        **backend.volumes,
+        **monitoring.volumes,
+        **guardian.volumes,
+    },
 )
 pulumi.export("owner", stack.owner)
 # Of the last update that went all the way: what a rotation starts from, and who has taken over.

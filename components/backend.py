@@ -22,6 +22,9 @@ from components.stack_secret import StackSecret
 from components.volumes import data_volume
 from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 
+# The file by which a backend knows the guardian, where there is one.
+GUARDIAN_TOKEN = "guardian_token"  # noqa: S105 - a name
+
 
 class Backend(pulumi.ComponentResource):
     """The backend's containers, its secrets as files, its volumes. `release` is the release's id."""
@@ -39,6 +42,7 @@ class Backend(pulumi.ComponentResource):
         postgres: Postgres,
         redis: Redis,
         given_secrets: Mapping[str, pulumi.Output[str] | None],
+        guardian_token: StackSecret | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("medianest:index:Backend", "backend", {}, opts)
@@ -64,6 +68,9 @@ class Backend(pulumi.ComponentResource):
             if secret_settings.previous:
                 files[f"{name}_previous"] = secret.previous
             versions.append(secret.version)
+        if guardian_token is not None:
+            files[GUARDIAN_TOKEN] = guardian_token.current
+            versions.append(guardian_token.version)
         version = pulumi.Output.all(*versions).apply(
             lambda parts: _digest(sorted(str(part) for part in parts))
         )
@@ -85,7 +92,8 @@ class Backend(pulumi.ComponentResource):
                 image=images.backend.id,
                 user=settings.user,
                 command=settings.command,
-                environment=environment(stack.name, settings) | {"RELEASE": self.release},
+                environment=environment(stack.name, settings, guarded=guardian_token is not None)
+                | {"RELEASE": self.release},
                 mounts=[
                     secrets.mount,
                     *(Mount(self.volumes[volume.name], volume.path) for volume in settings.volumes),
@@ -124,9 +132,11 @@ def release_id(image_content: str, settings: BackendSettings, secrets_version: s
     return _digest([image_content, json.dumps(inputs, sort_keys=True), secrets_version])
 
 
-def environment(stack: str, settings: BackendSettings) -> dict[str, pulumi.Input[str]]:
+def environment(
+    stack: str, settings: BackendSettings, *, guarded: bool = False
+) -> dict[str, pulumi.Input[str]]:
     """The backend's plain variables: those of the contract, then the team's own, which win."""
-    secrets = ["database_url", "redis_url", *settings.secrets]
+    secrets = ["database_url", "redis_url", *settings.secrets, *([GUARDIAN_TOKEN] if guarded else [])]
     files = {f"{name.upper()}_FILE": f"{DIRECTORY}/{name}" for name in secrets}
     contract = {"PORT": str(settings.port), "DRAIN_SECONDS": str(settings.drain_seconds), "STACK": stack}
     return {**contract, **files, **settings.environment}

@@ -48,9 +48,11 @@ def content_hash(
     return digest.hexdigest()[:12]
 
 
-def shared_image(root: Path, name: str, inputs: Mapping[str, object] | None = None) -> str:
-    """Name of one of the images that stacks share: `images/<name>` by the hash of its content."""
-    return f"medianest/{name}:{content_hash(root / 'images' / name, inputs)}"
+def shared_image(
+    root: Path, name: str, inputs: Mapping[str, object] | None = None, context: str | None = None
+) -> str:
+    """Name of one of the images that stacks share: by the hash of `context`, else of `images/<name>`."""
+    return f"medianest/{name}:{content_hash(root / (context or f'images/{name}'), inputs)}"
 
 
 def base_image(root: Path) -> str:

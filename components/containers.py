@@ -60,7 +60,14 @@ def _arguments(workload: Workload) -> docker.ContainerArgs:
                 type="volume", source=mount.volume, target=mount.path, read_only=mount.read_only
             )
             for mount in workload.mounts
+        ]
+        + [
+            docker.ContainerMountArgs(
+                type="bind", source=mount.source, target=mount.path, read_only=mount.read_only
+            )
+            for mount in workload.host_mounts
         ],
+        group_adds=[str(group) for group in workload.groups] or None,
         tmpfs=dict(workload.tmpfs) or None,
         networks_advanced=[
             docker.ContainerNetworksAdvancedArgs(name=network.network, aliases=sorted(network.aliases))

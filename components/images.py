@@ -21,6 +21,7 @@ BUILDER = "default"
 class ServiceImage(pulumi.ComponentResource):
     """An image of ours from `images/<service>`, or the official one that a setting names.
 
+    A service that is a room of its own brings its Dockerfile along: `context` is that room.
     Named by the hash of its content, so that stacks share it, and never deleted by one of them.
     """
 
@@ -28,11 +29,17 @@ class ServiceImage(pulumi.ComponentResource):
     name: str
 
     def __init__(
-        self, stack: Stack, service: str, official: str | None, opts: pulumi.ResourceOptions | None = None
+        self,
+        stack: Stack,
+        service: str,
+        official: str | None,
+        opts: pulumi.ResourceOptions | None = None,
+        context: str | None = None,
     ) -> None:
         super().__init__("medianest:index:ServiceImage", f"{service}-image", {}, opts)
         base = base_image(stack.root)
-        self.name = official or shared_image(stack.root, service, {"base": base})
+        context = context or f"images/{service}"
+        self.name = official or shared_image(stack.root, service, {"base": base}, context)
         image = docker.RemoteImage(
             f"{service}-image",
             docker.RemoteImageArgs(
@@ -41,7 +48,7 @@ class ServiceImage(pulumi.ComponentResource):
                 build=None
                 if official
                 else docker.RemoteImageBuildArgs(
-                    context=_from_here(stack.root / "images" / service),
+                    context=_from_here(stack.root / context),
                     builder=BUILDER,
                     build_args={"BASE_IMAGE": base},
                     # Nothing of a project or a stack: its id must be the same for all of them.
@@ -125,6 +132,8 @@ class Images(pulumi.ComponentResource):
         self.postgres = ServiceImage(stack, "postgres", stack.settings.postgres.image, child)
         self.redis = ServiceImage(stack, "redis", stack.settings.redis.image, child)
         self.gateway = ServiceImage(stack, "gateway", None, child)
+        if stack.settings.monitoring.enabled:
+            self.guardian = ServiceImage(stack, "guardian", None, child, context="guardian")
         self.backend = BackendImage(stack, child)
         self.register_outputs({})
 

@@ -13,6 +13,9 @@ PORT = "medianest.port"
 BASE = "medianest.base"
 HOME = "medianest.home"
 PULL_REQUEST = "medianest.pull-request"
+# On the mark of an update that is under way: seconds since 1970. Its component is DEPLOYING.
+SINCE = "medianest.since"
+DEPLOYING = "deploying"
 # On the backend's image, where the team puts them: see docs/contract.md.
 SCHEMA = "medianest.schema"
 SCHEMA_SERVES = "medianest.schema.serves"

@@ -30,6 +30,16 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class HostMount:
+    """A file or directory of the host, at the same or another path. Against the rules, but for the
+    exceptions of `hardening.EXCEPTIONS`."""
+
+    source: str
+    path: str
+    read_only: bool = True
+
+
+@dataclass(frozen=True)
 class Attachment:
     """A network, and the names under which the others on it find the workload."""
 
@@ -62,7 +72,8 @@ class Workload:
     """One or more equal containers.
 
     `tmpfs` maps paths to mount options; the root file system is read-only. `start_seconds` is how
-    long the workload may take to get healthy, `grace_seconds` how long to stop.
+    long the workload may take to get healthy, `grace_seconds` how long to stop. `groups` are numeric
+    ids that its user belongs to beside its own group.
     """
 
     component: str
@@ -75,6 +86,8 @@ class Workload:
     command: Sequence[str] | None = None
     environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     mounts: Sequence[Mount] = ()
+    host_mounts: Sequence[HostMount] = ()
+    groups: Sequence[int] = ()
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     published: PublishedPort | None = None

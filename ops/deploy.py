@@ -227,6 +227,7 @@ def deploy(
     Pulumi looks at the engine first where told to `refresh`, or where something is stopped or gone.
     Raises OperationError: what failed and why, or that it was interrupted.
     """
+    from ops.deploy_mark import deploying
     from ops.drift import quick
     from ops.drift.images import hold_names
     from ops.engine import connect, containers, resources
@@ -257,6 +258,7 @@ def deploy(
         with (
             Progress(f"Deploying stack {stack}") as progress,
             StartUpWatch(session.environment, project, stack, progress.say) as start_up,
+            deploying(api, project, stack, state.owner if state else None),
         ):
             outcome = pulumi.change(
                 "up",

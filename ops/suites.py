@@ -11,7 +11,7 @@ from pathlib import Path
 from ops.paths import project_root
 
 SHELL_LINE = re.compile(rb"#!\S*/(?:env )?(?:ba|da)?sh\b")
-TYPED = ("__main__.py", "components", "ops", "benchmarks", "tests")
+TYPED = ("__main__.py", "components", "ops", "guardian", "benchmarks", "tests")
 # `verify` runs these, and so do the tests of whole stacks through it.
 CHECKS_OF_A_RUNNING_STACK = ("--ignore=tests/stack/verify", "--ignore=tests/stack/app")
 
@@ -69,6 +69,7 @@ def suites() -> list[Suite]:
         Suite("unit", (python, "-m", "pytest", "-n", "2", "tests/unit"), static=True),
         Suite("review", (python, "-m", "pytest", "tests/review")),
         Suite("images", (python, "-m", "pytest", "tests/images")),
+        Suite("guardian", (python, "-m", "pytest", "tests/guardian")),
         Suite("app", (python, "-m", "tests.harness.app_suite")),
         Suite("app on asyncio", (python, "-m", "tests.harness.app_suite", "-m", "slow"), quick=False),
         Suite("setup", (python, "-m", "pytest", "tests/setup", "-m", "not slow")),

@@ -33,7 +33,7 @@ def unknown(state: StackState, found: Sequence[Resource]) -> list[Resource]:
             for resource in found
             if resource.owner == state.owner
             and resource.kind in ORDER
-            and resource.labels.get(labels.COMPONENT) not in COMPONENTS
+            and resource.labels.get(labels.COMPONENT) not in {*COMPONENTS, labels.DEPLOYING}
             and not {resource.id, resource.name} & known
         ),
         key=lambda resource: ORDER.index(resource.kind),

@@ -27,7 +27,8 @@ def application(backend: Backend) -> ASGIApp:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     routers = [
-        backend.health.routes(auth.identify(backend.tokens)),
+        backend.health.routes(auth.identify(backend.tokens), backend.internal.knows),
+        backend.internal.routes(),
         backend.metrics.routes(),
         auth.routes(
             backend.users, backend.passwords, backend.tokens, backend.login_limits, backend.revocations

@@ -13,6 +13,7 @@ from medianest.database import Database, DatabaseUnavailableError
 from medianest.events import EventManager
 from medianest.health import Health
 from medianest.health_checks import Check, Service, StateCheck
+from medianest.internal import Internal
 from medianest.lifecycle import Lifecycle
 from medianest.login_limits import LoginLimits
 from medianest.loop_lag import LoopLag
@@ -49,6 +50,7 @@ def secret_rules(settings: Settings) -> list[SecretRule]:
         SecretRule("jwt_secret_previous", MINIMUM_SECRET_LENGTH, required=False),
         SecretRule("database_url", check=database.problem_with_url),
         SecretRule("redis_url", check=cache.problem_with_url),
+        SecretRule("guardian_token", 16, required=False),
         *([SecretRule("demo_password", 12)] if settings.demo_user else []),
     ]
 
@@ -78,6 +80,7 @@ class Backend:
                 memory_bytes=settings.worker_memory_mb * MEGABYTE,
             ),
         )
+        self.internal = Internal(secrets.get("guardian_token"), self.workers)
         self.library = Library(
             self.database,
             self.workers,

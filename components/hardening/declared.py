@@ -19,6 +19,7 @@ def document_of(properties: Properties) -> Document:
     return {
         "Config": {
             "User": _get(properties, "user"),
+            "Labels": {_get(label, "label"): _get(label, "value") for label in _list(properties, "labels")},
             "Healthcheck": {"Test": _list(_get(properties, "healthcheck"), "tests")},
         },
         "HostConfig": {
@@ -73,4 +74,5 @@ def _bytes(megabytes: Any) -> int:
 def _mount(mount: Any) -> dict[str, Any]:
     options = _get(_get(mount, "volume_options"), "driver_options")
     driver = {"VolumeOptions": {"DriverConfig": {"Options": options}}} if options else {}
-    return {"Type": _get(mount, "type"), **driver}
+    place = {"Target": _get(mount, "target"), "ReadOnly": _get(mount, "read_only")}
+    return {"Type": _get(mount, "type"), **place, **driver}

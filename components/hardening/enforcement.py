@@ -6,6 +6,7 @@ import pulumi
 
 from components.hardening.declared import document_of
 from components.hardening.kinds import (
+    ENGINE_PROXY,
     LOADER,
     SERVICE,
     HardeningError,
@@ -25,8 +26,9 @@ def _refuse_what_is_not_hardened(
 ) -> pulumi.ResourceTransformationResult | None:
     if arguments.type_ == "docker:index/container:Container":
         document = document_of(arguments.props)
-        # Of the kinds, a program declares these two: no label opens a way round the rules.
-        broken = broken_by_declaration(LOADER if kind_of(document) is LOADER else SERVICE, document)
+        # Of the kinds, a program declares these: no label opens a way round the rules.
+        kind = kind_of(document)
+        broken = broken_by_declaration(kind if kind in (LOADER, ENGINE_PROXY) else SERVICE, document)
         if broken:
             raise HardeningError(explain(str(arguments.name), broken))
     return None

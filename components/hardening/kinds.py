@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,9 @@ from components import labels
 from components.hardening import rule
 from components.hardening.rule import Document, Observed, Rule
 from components.hardening.rules import RULES
+
+# Where the engine proxy finds the engine's socket.
+SOCKET = "/var/run/docker.sock"
 
 
 class HardeningError(Exception):
@@ -20,12 +23,14 @@ class HardeningError(Exception):
 class Kind:
     """One kind. `component` is the label of its containers, where it has one of its own.
 
-    `exceptions` maps the names of rules that it does not keep to the reasons.
+    `exceptions` maps the names of rules that it does not keep to the reasons. A container is of the kind
+    only if it `is_shaped` so: the label alone opens no way round the rules.
     """
 
     name: str
     component: str = ""
     exceptions: Mapping[str, str] = field(default_factory=dict)
+    is_shaped: Callable[[Document], bool] = lambda _: True
 
     def rules(self) -> list[Rule]:
         """The rules that it keeps."""
@@ -88,7 +93,24 @@ BASE_MAKING = Kind(
         "restart unless stopped": _ONE_COMMAND,
     },
 )
-KINDS = (SERVICE, LOADER, VOLUME_HELPER, SCRATCH_DATABASE, SOAK, BASE_MAKING)
+
+
+def _has_the_socket_alone(document: Document) -> bool:
+    mounts = rule.field(document, "HostConfig", "Mounts") or []
+    found = [(mount.get("Type"), mount.get("Target"), mount.get("ReadOnly")) for mount in mounts]
+    return found == [("bind", SOCKET, True)] and not rule.field(document, "HostConfig", "Binds")
+
+
+ENGINE_PROXY = Kind(
+    "engine proxy",
+    "engine-proxy",
+    {
+        "no mounts of the host's": "it keeps the engine's socket from everybody else,"
+        " and has nothing beside it",
+    },
+    _has_the_socket_alone,
+)
+KINDS = (SERVICE, LOADER, VOLUME_HELPER, SCRATCH_DATABASE, SOAK, BASE_MAKING, ENGINE_PROXY)
 
 
 def kind_of(document: Document) -> Kind:
@@ -98,7 +120,8 @@ def kind_of(document: Document) -> Kind:
     ):
         return LOADER
     component = rule.field(document, "Config", "Labels", labels.COMPONENT)
-    return next((kind for kind in KINDS if kind.component and kind.component == component), SERVICE)
+    found = (kind for kind in KINDS if kind.component and kind.component == component)
+    return next((kind for kind in found if kind.is_shaped(document)), SERVICE)
 
 
 def broken_by_declaration(kind: Kind, document: Document) -> list[Rule]:

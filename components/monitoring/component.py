@@ -16,7 +16,7 @@ from components.monitoring.prometheus import Prometheus
 from components.networks import Networks
 from components.postgres import Postgres
 from components.redis import Redis
-from components.settings import SERVICE_SECRETS, TEAM_SECRETS
+from components.settings import TEAM_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
 
@@ -30,7 +30,6 @@ class Monitoring(pulumi.ComponentResource):
 
     containers: Mapping[str, list[docker.Container]]
     volumes: Mapping[str, pulumi.Output[str]]
-    guardian_token: StackSecret | None
 
     def __init__(
         self,
@@ -39,19 +38,13 @@ class Monitoring(pulumi.ComponentResource):
         postgres: Postgres,
         redis: Redis,
         backend: Backend,
+        guardian_token: StackSecret | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("medianest:index:Monitoring", "monitoring", {}, opts)
-        self.containers, self.volumes, self.guardian_token = {}, {}, None
-        if networks.monitoring and postgres.monitoring and redis.monitoring:
+        self.containers, self.volumes = {}, {}
+        if networks.monitoring and postgres.monitoring and redis.monitoring and guardian_token:
             child = pulumi.ResourceOptions(parent=self)
-            token = self.guardian_token = StackSecret(
-                "guardian_token",
-                SERVICE_SECRETS["guardian_token"],
-                team_secret("guardian_token"),
-                generation=stack.settings.generation("guardian_token"),
-                opts=child,
-            )
             prometheus = Prometheus(
                 stack,
                 ServiceImage(stack, "prometheus", None, child),
@@ -64,7 +57,7 @@ class Monitoring(pulumi.ComponentResource):
                         **backend.secrets,
                         "postgres_monitoring_password": postgres.monitoring.secret,
                         "redis_monitoring_password": redis.monitoring.secret,
-                        "guardian_token": token,
+                        "guardian_token": guardian_token,
                     }.items()
                 },
                 child,
@@ -76,7 +69,7 @@ class Monitoring(pulumi.ComponentResource):
                 ServiceImage(stack, "alertmanager", None, child),
                 # The way out, where there is somebody out there to tell.
                 [networks.monitoring, networks.public] if told else [networks.monitoring],
-                token.current,
+                guardian_token.current,
                 given,
                 child,
             )

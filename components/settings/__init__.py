@@ -21,6 +21,9 @@ from components.settings.backend import (
     BuildSettings as BuildSettings,
 )
 from components.settings.backend import (
+    HealingSettings as HealingSettings,
+)
+from components.settings.backend import (
     HealthSettings as HealthSettings,
 )
 from components.settings.backend import (
@@ -43,6 +46,21 @@ from components.settings.base import (
 )
 from components.settings.environments import (
     EnvironmentsSettings as EnvironmentsSettings,
+)
+from components.settings.guardian import (
+    BackoffSettings as BackoffSettings,
+)
+from components.settings.guardian import (
+    BudgetSettings as BudgetSettings,
+)
+from components.settings.guardian import (
+    EngineSettings as EngineSettings,
+)
+from components.settings.guardian import (
+    GuardianSettings as GuardianSettings,
+)
+from components.settings.guardian import (
+    ReportSettings as ReportSettings,
 )
 from components.settings.lease import (
     LeaseSettings as LeaseSettings,

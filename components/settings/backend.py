@@ -13,12 +13,12 @@ from components.settings.monitoring import TEAM_SECRETS
 COMPONENT_KEYS = frozenset(
     {
         *("backend", "postgres", "redis", "gateway", "verification"),
-        *("data", "backup", "deploy", "monitoring", "generations", "pin"),
+        *("data", "backup", "deploy", "monitoring", "guardian", "generations", "pin"),
         *("environments", "lease"),
     }
 )
 # File names that the toolkit writes into /run/secrets itself.
-RESERVED_FILES = frozenset({"database_url", "redis_url"})
+RESERVED_FILES = frozenset({"database_url", "redis_url", "guardian_token"})
 
 
 class BuildSettings(Settings):
@@ -89,6 +89,18 @@ class VolumeSettings(Settings):
     path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]+$", description="Mount point in the container.")]
 
 
+class HealingSettings(Settings):
+    """What the guardian may ask of each replica, with the token of the secret file `guardian_token`."""
+
+    restart_workers: UrlPath | None = Field(
+        "/internal/workers/restart",
+        description="POST: replaces the worker processes; null for a restart of the backend instead.",
+    )
+    stack_dump: UrlPath | None = Field(
+        "/internal/stack", description="GET: what threads and tasks are at, as text, for the evidence."
+    )
+
+
 class BackendSettings(Settings):
     """The backend that is deployed. The defaults are those of `app/`."""
 
@@ -100,6 +112,7 @@ class BackendSettings(Settings):
     )
     replicas: int = Field(1, ge=1, le=50)
     health: HealthSettings = HealthSettings()
+    healing: HealingSettings = HealingSettings()
     drain_seconds: int = Field(
         15, ge=1, le=600, description="Between SIGTERM and SIGKILL: for not-ready, draining and stopping."
     )

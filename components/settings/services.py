@@ -39,7 +39,9 @@ class GatewaySettings(Settings):
 
     address: HostAddress = Field("127.0.0.1", description="The one address of the host that publishes it.")
     port: Port = Field(3000, description="Published port on the host.")
-    internal_paths: list[UrlPath] = Field(["/metrics"], description="Answered with 404 from outside.")
+    internal_paths: list[UrlPath] = Field(
+        ["/metrics", "/internal"], description="Answered with 404 from outside."
+    )
     body_limit_mb: int = Field(25, ge=1, description="Largest request body.")
     connect_timeout_seconds: float = Field(
         0.5, gt=0, description="To a backend. Docker's DNS may name one that is gone: it must not cost long."

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from components.settings.backend import COMPONENT_KEYS, SERVICE_SECRETS, BackendSettings
 from components.settings.base import STACK_NAME, Settings, SettingsError
 from components.settings.environments import EnvironmentsSettings
+from components.settings.guardian import GuardianSettings
 from components.settings.lease import LeaseSettings
 from components.settings.monitoring import TEAM_SECRETS, MonitoringSettings
 from components.settings.operation import (
@@ -35,6 +36,7 @@ class StackSettings(Settings):
     backup: BackupSettings = BackupSettings()
     deploy: DeploySettings = DeploySettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    guardian: GuardianSettings = GuardianSettings()
     generations: dict[str, Annotated[int, Field(ge=1)]] = Field(
         {}, description="By secret, 1 unless given: raise one to rotate it (`./medianest secrets rotate`)."
     )

@@ -181,11 +181,13 @@ def complete(settings: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
     from components.settings import BackendSettings
 
+    # First: one of these need not be a backend's setting any more.
+    part = {key: value for key, value in (settings or {}).items() if key not in NO_PART}
     try:
-        whole = BackendSettings.model_validate(dict(settings or {})).model_dump(mode="json")
+        whole = BackendSettings.model_validate(part).model_dump(mode="json")
     except ValidationError:
         # Of another version of the toolkit.
-        whole = dict(settings or {})
+        return part
     return {key: value for key, value in whole.items() if key not in NO_PART}
 
 

@@ -67,7 +67,7 @@ def users(name: str, settings: StackSettings) -> list[str]:
         service = name.removesuffix("_monitoring_password")
         return [service, f"{service}-exporter"]
     if name == "guardian_token":
-        return ["alertmanager"]
+        return ["alertmanager", "backend", "guardian"]
     if name in ONLY_BY_NAME:
         return ["backup"]
     return ["backend"] if name in settings.backend.secrets else []

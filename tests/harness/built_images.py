@@ -23,6 +23,7 @@ class BuiltImages:
     prometheus: str
     alertmanager: str
     exporters: str
+    guardian: str
     app: str
 
 

@@ -37,6 +37,8 @@ WATCHING = {
     "postgres-exporter": "9100",
     "redis-exporter": "9100",
     "node-exporter": "9100",
+    "engine-proxy": "998",
+    "guardian": "998",
 }
 # 127.0.0.11, as /proc/net/tcp writes it.
 ENGINE_NAME_SERVER = "0B00007F"
@@ -214,6 +216,10 @@ class DeployedStack:
 
     def limits(self, component: str) -> LimitSettings:
         monitoring = self.settings.monitoring
+        if component == "engine-proxy":
+            return self.settings.guardian.proxy_limits
+        if component == "guardian":
+            return self.settings.guardian.limits
         if component.endswith("-exporter"):
             return monitoring.exporters.limits
         settings = monitoring if component in WATCHING else self.settings

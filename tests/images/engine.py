@@ -24,7 +24,7 @@ class Engine:
     def __init__(self, client: docker.DockerClient) -> None:
         self._client = client
         self._run = uuid.uuid4().hex[:8]
-        self._labels = {LABEL: self._run}
+        self.labels = {LABEL: self._run}
         self._number = 0
 
     def _name(self, kind: str) -> str:
@@ -32,10 +32,10 @@ class Engine:
         return f"test-images-{self._run}-{kind}-{self._number}"
 
     def network(self) -> Network:
-        return self._client.networks.create(self._name("network"), labels=self._labels)
+        return self._client.networks.create(self._name("network"), labels=self.labels)
 
     def volume(self) -> Volume:
-        return self._client.volumes.create(self._name("volume"), labels=self._labels)
+        return self._client.volumes.create(self._name("volume"), labels=self.labels)
 
     def files(self, image: str, files: Mapping[str, File], path: str = "/files") -> Volume:
         """A volume with `files` by name; it belongs to whom `path` belongs in the image."""
@@ -45,7 +45,7 @@ class Engine:
 
     def write(self, image: str, volume: Volume, files: Mapping[str, File], path: str = "/files") -> None:
         """Write files into a volume through a container that is never started, as a stack does."""
-        volume_files.write(self._client, image, str(volume.name), path, packed(files), self._labels)
+        volume_files.write(self._client, image, str(volume.name), path, packed(files), self.labels)
 
     def start(
         self,
@@ -72,7 +72,7 @@ class Engine:
             list(command),
             detach=True,
             name=self._name("container"),
-            labels=self._labels,
+            labels=self.labels,
             healthcheck={"test": probe, "interval": second // 4, "timeout": 2 * second, "retries": 20},
             volumes=[f"{name}:{path}" for path, name in (volumes or {}).items()],
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m", **(tmpfs or {})},

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import guardian.labels
+import guardian.settings
 from components import backend, gateway, labels, postgres, redis
+from components import guardian as guardian_component
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT
 from components.monitoring import alertmanager, exporters, prometheus
 from components.monitoring.rules import rule_groups
@@ -44,9 +47,40 @@ def test_labels() -> None:
         labels.BASE,
         labels.HOME,
         labels.PULL_REQUEST,
+        labels.SINCE,
         labels.SCHEMA,
         labels.SCHEMA_SERVES,
     }
+
+
+def test_the_guardians_labels_are_those_of_the_components() -> None:
+    own = {name: value for name, value in vars(guardian.labels).items() if name.isupper()}
+    assert own == {name: getattr(labels, name) for name in own}
+
+
+def test_the_guardians_files_and_ports() -> None:
+    defaults = guardian.settings.Settings("stack", "owner")
+    assert defaults.port == guardian_component.PORT
+    assert defaults.engine == f"http://engine-proxy:{guardian_component.PROXY_PORT}"
+    assert str(defaults.directory) == guardian_component.MEMORY
+    assert defaults.webhook_file.name == guardian_component.WEBHOOK_FILE
+    assert defaults.token_file.name == guardian_component.TOKEN_FILE == backend.GUARDIAN_TOKEN
+    documented = {name for row in rows("Files") if row[1] == "guardian" for name in names(row[0])}
+    assert documented == {str(defaults.token_file), str(defaults.webhook_file)}
+
+
+def test_metrics_of_the_guardian() -> None:
+    text = (ROOT / "guardian" / "metrics.py").read_text()
+    documented = [name for row in rows("Metrics of the guardian") for name in names(row[0])]
+    assert {name.removesuffix("_total") for name in documented} == set(
+        re.findall(r'"(medianest_(?:container|guardian)_[a-z_]+)"', text)
+    )
+
+
+def test_the_default_backends_healing_endpoints() -> None:
+    text = (ROOT / "app" / "medianest" / "internal.py").read_text()
+    healing = BackendSettings().healing
+    assert f'RESTART_WORKERS, STACK = "{healing.restart_workers}", "{healing.stack_dump}"' in text
 
 
 def test_the_default_backends_schema() -> None:
@@ -72,6 +106,8 @@ def test_users_and_ports_of_the_images() -> None:
     assert table["postgres"][2] == postgres.USER
     assert table["redis"][2] == redis.USER
     assert table["gateway"][2] == gateway.USER
+    assert table["guardian"][2] == guardian_component.USER
+    assert table["guardian"][3] == f"{guardian_component.PORT}, {guardian_component.PROXY_PORT}"
     assert table["gateway"][3] == f"{PUBLIC_PORT}, {INTERNAL_PORT} (metrics)"
     assert table["prometheus"][2:4] == [prometheus.USER, str(PROMETHEUS_PORT)]
     assert table["alertmanager"][2:4] == [alertmanager.USER, str(ALERTMANAGER_PORT)]
@@ -94,6 +130,13 @@ def test_the_images_run_as_their_users() -> None:
         assert re.search(rf"^USER {user}(:{user})?$", text, re.M), service
 
 
+def test_the_guardians_image_runs_as_its_user() -> None:
+    text = (ROOT / "guardian" / "Dockerfile").read_text()
+    user = guardian_component.USER
+    assert f"\nUSER {user}:{user}\n" in text
+    assert f"--uid {user} " in text
+
+
 def test_the_backends_environment() -> None:
     documented = {
         name
@@ -103,12 +146,14 @@ def test_the_backends_environment() -> None:
         if "<" not in name
     }
     # RELEASE is set with the container, DOCS by those who want it.
-    assert documented - {"RELEASE", "DOCS"} == set(backend.environment("s", BackendSettings(secrets={})))
+    assert documented - {"RELEASE", "DOCS"} == set(
+        backend.environment("s", BackendSettings(secrets={}), guarded=True)
+    )
 
 
 def test_secret_files_are_where_the_environment_says() -> None:
     documented = {name for row in rows("Files") if row[1] == "backend" for name in names(row[0])}
-    variables = backend.environment("s", BackendSettings(secrets={}))
+    variables = backend.environment("s", BackendSettings(secrets={}), guarded=True)
     assert {value for key, value in variables.items() if key.endswith("_FILE")} <= documented
 
 
@@ -126,7 +171,7 @@ def test_endpoints() -> None:
     assert {name.removeprefix("health.") for name in documented if name.startswith("health.")} <= set(
         HealthSettings.model_fields
     )
-    assert GatewaySettings().internal_paths == [names(rows("Endpoints of a backend")[-1][0])[1]]
+    assert GatewaySettings().internal_paths == names(rows("Endpoints of a backend")[-1][0])[1:]
 
 
 def test_what_a_soak_check_is_told() -> None:

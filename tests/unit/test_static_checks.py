@@ -76,12 +76,14 @@ BREACHES = {
     "ops/reach.py": ("import tests.harness.checkout", "does not reach into tests"),
     "components/breach.py": ("import ops.engine", "below everything else"),
     "components/backend_breach.py": ("import medianest.server", "imports the backend"),
+    "guardian/breach.py": ("import components.labels", "the guardian imports nothing"),
+    "ops/guardian_breach.py": ("import guardian.labels", "imports the guardian"),
     "app/medianest/breach.py": ("import components.labels", "the backend imports nothing"),
 }
 
 
 def test_an_import_across_the_rooms_is_found(tmp_path: Path) -> None:
-    for room in ("components", "ops", "benchmarks", "tests", "app/medianest"):
+    for room in ("components", "ops", "guardian", "benchmarks", "tests", "app/medianest"):
         shutil.copytree(
             ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__", "recorded")
         )

@@ -20,4 +20,5 @@ stack = Stack(
 )
 for service in ("postgres", "redis", "gateway", "prometheus", "alertmanager", "exporters"):
     pulumi.export(service, ServiceImage(stack, service, None).id)
+pulumi.export("guardian", ServiceImage(stack, "guardian", None, context="guardian").id)
 pulumi.export("app", BackendImage(stack).id)

@@ -73,8 +73,8 @@ def test_the_images_tag_follows_the_stack(stack: DeployedStack) -> None:
 
 
 def test_loaders_never_ran(stack: DeployedStack) -> None:
-    # Secrets of three services and the gateway's configuration; with the watch five more.
-    assert len(stack.loaders) == (9 if stack.watched else 4)
+    # Secrets of three services and the gateway's configuration; with the watch six more.
+    assert len(stack.loaders) == (10 if stack.watched else 4)
     for loader in stack.loaders:
         assert loader.attrs["State"]["Status"] == "created", loader.name
         assert loader.attrs["State"]["StartedAt"].startswith("0001-"), loader.name

@@ -6,6 +6,7 @@ from typing import Any
 
 import requests
 
+from components import guardian
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT, STATE_PORT
 from components.monitoring.scraping import (
     ALERTMANAGER_PORT,
@@ -40,6 +41,8 @@ def test_only_the_declared_ports_are_listened_on(stack: DeployedStack) -> None:
         "postgres-exporter": {POSTGRES_EXPORTER_PORT},
         "redis-exporter": {REDIS_EXPORTER_PORT},
         "node-exporter": {NODE_EXPORTER_PORT},
+        "engine-proxy": {guardian.PROXY_PORT},
+        "guardian": {guardian.PORT},
     }
     for running in stack.containers:
         process, *_ = running.processes()
@@ -57,8 +60,10 @@ def test_the_watch_has_a_network_of_its_own(stack: DeployedStack) -> None:
     if not stack.watched:
         assert "monitoring" not in stack.outputs["networks"]
         return
-    public, data, monitoring = (stack.outputs["networks"][name] for name in ("public", "data", "monitoring"))
-    assert stack.engine.networks.get(monitoring).attrs["Internal"] is True
+    names = ("public", "data", "monitoring", "engine")
+    public, data, monitoring, engine = (stack.outputs["networks"][name] for name in names)
+    for internal in (monitoring, engine):
+        assert stack.engine.networks.get(internal).attrs["Internal"] is True
     told = stack.settings.monitoring.email is not None or "alert_webhook_url" in _files_of(stack)
     expected = {
         "prometheus": {monitoring, public},
@@ -66,6 +71,9 @@ def test_the_watch_has_a_network_of_its_own(stack: DeployedStack) -> None:
         "postgres-exporter": {monitoring, data},
         "redis-exporter": {monitoring, data},
         "node-exporter": {monitoring},
+        # Nobody but the guardian reaches the engine's proxy.
+        "engine-proxy": {engine},
+        "guardian": {engine, monitoring, public},
     }
     for component, networks in expected.items():
         (running,) = stack.of(component)

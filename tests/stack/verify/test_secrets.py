@@ -8,7 +8,7 @@ from tests.harness.deployed_stack import WATCHING, DeployedStack
 
 OWNERS = {"postgres": 999, "redis": 999, **{name: int(user) for name, user in WATCHING.items()}}
 # They are given no secret.
-WITHOUT = ("gateway", "prometheus", "node-exporter")
+WITHOUT = ("gateway", "prometheus", "node-exporter", "engine-proxy")
 
 
 def _leaked(stack: DeployedStack, text: str) -> set[str]:
@@ -31,6 +31,8 @@ def test_each_consumer_has_its_files(stack: DeployedStack) -> None:
     if stack.watched:
         assert {
             "alertmanager:guardian_token",
+            "backend:guardian_token",
+            "guardian:guardian_token",
             "postgres-exporter:password",
             "redis-exporter:password",
         } <= names

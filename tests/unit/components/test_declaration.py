@@ -10,11 +10,13 @@ import pulumi_docker as docker
 import pytest
 
 from components.hardening.declared import document_of
-from components.hardening.kinds import LOADER, SERVICE, HardeningError, broken_by_declaration
+from components.hardening.kinds import ENGINE_PROXY, LOADER, SERVICE, HardeningError, broken_by_declaration
 from components.settings import (
     BackendSettings,
     BuildSettings,
+    EngineSettings,
     GatewaySettings,
+    GuardianSettings,
     LeaseSettings,
     LimitSettings,
     MonitoringSettings,
@@ -24,10 +26,15 @@ from components.settings import (
     StackSettings,
     VolumeSettings,
 )
+from guardian import settings as guardian_settings
 from tests.unit.components.mocked_engine import Engine, declare, mocked, settle
 
 DATA = ("postgres", "redis")
-WATCHING = ("prometheus", "alertmanager", "postgres-exporter", "redis-exporter", "node-exporter")
+SERVICES = ("gateway", "backend-0", "backend-1", "backend-2")
+WATCHING = (
+    *("prometheus", "alertmanager", "postgres-exporter", "redis-exporter", "node-exporter"),
+    *("engine-proxy", "guardian"),
+)
 SETTINGS = StackSettings(
     backend=BackendSettings(
         replicas=3,
@@ -35,6 +42,7 @@ SETTINGS = StackSettings(
         volumes=[VolumeSettings(name="media", path="/var/media")],
     ),
     gateway=GatewaySettings(port=4001, address="127.0.0.9"),
+    guardian=GuardianSettings(engine=EngineSettings(socket="/run/engine.sock", socket_group=4321)),
 )
 
 
@@ -53,8 +61,8 @@ def labels_of(inputs: dict[str, Any]) -> dict[str, str]:
     return {item["label"]: item["value"] for item in inputs["labels"]}
 
 
-def test_a_stack_is_a_gateway_backends_postgres_and_redis(engine: Engine) -> None:
-    assert set(containers(engine)) == {"gateway", "backend-0", "backend-1", "backend-2", *WATCHING, *DATA}
+def test_a_stack_is_a_gateway_backends_postgres_and_redis_and_what_watches_them(engine: Engine) -> None:
+    assert set(containers(engine)) == {*SERVICES, *DATA, *WATCHING}
 
 
 def test_a_stack_that_is_not_watched_has_nothing_of_it() -> None:
@@ -65,6 +73,43 @@ def test_a_stack_that_is_not_watched_has_nothing_of_it() -> None:
     resources = [item.name for item in unwatched.declared if item.type.endswith(":Resource")]
     assert not any("monitoring" in name or "guardian" in name for name in resources)
     assert not any(name.startswith(("prometheus", "alertmanager")) for name in unwatched.of("Volume"))
+    assert "guardian-image" not in unwatched.of("RemoteImage")
+    assert not any("GUARDIAN" in variable for variable in containers(unwatched)["backend-0"]["envs"])
+
+
+def test_only_the_engine_proxy_has_the_engines_socket_and_only_the_guardian_reaches_it(
+    engine: Engine,
+) -> None:
+    shared = {
+        name: [(mount["source"], mount["target"]) for mount in inputs["mounts"] if mount["type"] != "volume"]
+        for name, inputs in containers(engine).items()
+        if inputs.get("mounts")
+    }
+    socket = ("/run/engine.sock", "/var/run/docker.sock")
+    assert {name: mounts for name, mounts in shared.items() if mounts} == {"engine-proxy": [socket]}
+    proxy = containers(engine)["engine-proxy"]
+    assert (proxy["user"], proxy["groupAdds"]) == ("998", ["4321"])
+    assert [item["name"] for item in proxy["networksAdvanced"]] == ["engine"]
+    on_it = {
+        name
+        for name, inputs in containers(engine).items()
+        if "engine" in [item["name"] for item in inputs["networksAdvanced"]]
+    }
+    assert on_it == {"engine-proxy", "guardian"}
+    assert engine.of("Network")["engine"]["internal"] is True
+
+
+def test_the_guardian_is_told_what_it_understands(engine: Engine) -> None:
+    """Its room and this one share no code: this is where they meet."""
+    variables = dict(item.split("=", 1) for item in containers(engine)["guardian"]["envs"])
+    found = guardian_settings.read(variables)
+    assert found.stack == "staging"
+    assert found.owner == "0123456789ab"
+    assert found.network == "public"
+    assert found.backend_port == 3000
+    assert found.restart_workers == "/internal/workers/restart"
+    assert found.budget_seconds == 600
+    assert str(found.token_file) == "/run/secrets/guardian_token"
 
 
 def test_everything_carries_the_constant_labels(engine: Engine) -> None:
@@ -97,9 +142,10 @@ def test_secrets_are_files_of_the_user_that_reads_them(engine: Engine) -> None:
         "backend-secrets-loader": "1001",
         "postgres-secrets-loader": "999",
         "redis-secrets-loader": "999",
-        "alertmanager-secrets-loader": "9093",
         "postgres-exporter-secrets-loader": "9100",
         "redis-exporter-secrets-loader": "9100",
+        "alertmanager-secrets-loader": "9093",
+        "guardian-secrets-loader": "998",
     }
     assert set(loaders) == set(owners)
     for name, inputs in loaders.items():
@@ -164,8 +210,9 @@ def test_every_declared_container_keeps_the_rules(engine: Engine) -> None:
     for name, inputs in engine.of("Container").items():
         # The engine gets the names of the provider's schema, the rules those of Python.
         properties = {re.sub("(?<!^)[A-Z]", r"_\g<0>", key).lower(): value for key, value in inputs.items()}
-        kind = LOADER if name.endswith("-loader") else SERVICE
-        assert [rule.name for rule in broken_by_declaration(kind, document_of(properties))] == [], name
+        kind = LOADER if name.endswith("-loader") else ENGINE_PROXY if name == "engine-proxy" else SERVICE
+        document = document_of(properties)
+        assert [rule.name for rule in broken_by_declaration(kind, document)] == [], name
 
 
 def test_an_image_is_named_by_stack_and_content(engine: Engine) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from components.hardening.declared import document_of
 from components.hardening.kinds import (
+    ENGINE_PROXY,
     KINDS,
     LOADER,
     SCRATCH_DATABASE,
@@ -20,7 +21,7 @@ from components.hardening.kinds import (
     kind_of,
     refuse_to_create,
 )
-from components.hardening.rule import Observed
+from components.hardening.rule import Document, Observed
 from components.hardening.rules import RULES
 from tests.unit.components import hardened_container as good
 from tests.unit.components.hardened_container import STATUS, Seen, running
@@ -244,9 +245,46 @@ def test_what_one_kind_may_the_other_may_not() -> None:
         refuse_to_create(SCRATCH_DATABASE, "scratch", create())
 
 
-@pytest.mark.parametrize("component", [kind.component for kind in KINDS if kind.component])
+HELPERS = [kind.component for kind in KINDS if kind.component and kind is not ENGINE_PROXY]
+
+
+@pytest.mark.parametrize("component", HELPERS)
 def test_a_helper_is_known_by_its_label(component: str) -> None:
     label: Callable[[dict[str, Any]], object] = lambda c: c["Config"]["Labels"].update(  # noqa: E731
         {"medianest.component": component}
     )
     assert kind_of(running(label).inspected).component == component
+
+
+BIND = {"type": "bind", "source": "/run/docker.sock", "target": "/var/run/docker.sock", "read_only": True}
+
+
+def labelled(component: str, **changes: Any) -> Document:
+    labels = [{"label": "medianest.component", "value": component}]
+    return document_of({**good.DECLARED, "labels": labels, **changes})
+
+
+def test_one_component_may_have_the_engines_socket_and_nothing_beside_it() -> None:
+    proxy = labelled("engine-proxy", mounts=[BIND])
+    assert kind_of(proxy) is ENGINE_PROXY
+    assert broken_by_declaration(ENGINE_PROXY, proxy) == []
+    privileged = labelled("engine-proxy", mounts=[BIND], privileged=True)
+    assert [rule.name for rule in broken_by_declaration(kind_of(privileged), privileged)] == [
+        "not privileged"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("component", "mounts"),
+    [
+        ("guardian", [BIND]),
+        ("engine-proxy", [{**BIND, "target": "/host"}]),
+        ("engine-proxy", [{**BIND, "read_only": False}]),
+        ("engine-proxy", [BIND, {"type": "bind", "source": "/", "target": "/host", "read_only": True}]),
+        ("engine-proxy", [BIND, {"type": "volume", "source": "data", "target": "/data"}]),
+    ],
+)
+def test_the_label_alone_opens_no_way_round(component: str, mounts: list[dict[str, Any]]) -> None:
+    document = labelled(component, mounts=mounts)
+    assert kind_of(document) is SERVICE
+    assert "no mounts of the host's" in [rule.name for rule in broken_by_declaration(SERVICE, document)]

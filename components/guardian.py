@@ -1,0 +1,175 @@
+"""The guardian, which heals the stack, and the proxy through which alone it reaches the engine."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumi_docker as docker
+
+from components.configuration import team_secret
+from components.containers import network_labels, run_workload, volume_labels
+from components.engine_socket import engine_socket
+from components.hardening.kinds import SOCKET
+from components.images import Images
+from components.networks import Networks
+from components.secret_files import DIRECTORY, SecretFiles
+from components.settings import SERVICE_SECRETS, StackSettings
+from components.stack import Stack
+from components.stack_secret import StackSecret
+from components.workload import Attachment, HostMount, Mount, Probe, UpdatePolicy, Workload
+
+USER = "998"
+PORT, PROXY_PORT = 8080, 2375
+TOKEN_FILE, WEBHOOK_FILE = "guardian_token", "alert_webhook_url"
+# Where its journal, its evidence and its reports are.
+MEMORY = "/var/lib/guardian"
+
+
+def guardian_token(stack: Stack) -> StackSecret | None:
+    """What Alertmanager shows the guardian, and the guardian the backends; None where nothing is watched."""
+    if not stack.settings.monitoring.enabled:
+        return None
+    return StackSecret(
+        TOKEN_FILE,
+        SERVICE_SECRETS[TOKEN_FILE],
+        team_secret(TOKEN_FILE),
+        generation=stack.settings.generation(TOKEN_FILE),
+    )
+
+
+class Guardian(pulumi.ComponentResource):
+    """Both containers where a stack is watched, which it is where there is a `token`; else nothing.
+
+    Nothing of a stack waits for them.
+    """
+
+    containers: Mapping[str, list[docker.Container]]
+    networks: Mapping[str, pulumi.Output[str]]
+    volumes: Mapping[str, pulumi.Output[str]]
+
+    def __init__(
+        self,
+        stack: Stack,
+        networks: Networks,
+        images: Images,
+        token: StackSecret | None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("medianest:index:Guardian", "guardian", {}, opts)
+        self.containers, self.networks, self.volumes = {}, {}, {}
+        if token is not None and networks.monitoring is not None:
+            child = pulumi.ResourceOptions(parent=self)
+            engine = docker.Network(
+                "engine",
+                docker.NetworkArgs(internal=True, labels=network_labels(stack.labels("network"))),
+                child,
+            ).name
+            memory = docker.Volume(
+                "guardian-memory", docker.VolumeArgs(labels=volume_labels(stack.labels("guardian"))), child
+            ).name
+            proxies = self._proxy(stack, images, engine, child)
+            guardians = self._guardian(
+                stack,
+                images,
+                # `public` is where each replica can be asked by itself.
+                [engine, networks.public, networks.monitoring],
+                networks.public,
+                memory,
+                token.current,
+                child,
+            )
+            self.containers = {"engine-proxy": proxies, "guardian": guardians}
+            self.networks, self.volumes = {"engine": engine}, {"guardian": memory}
+        self.register_outputs({})
+
+    @staticmethod
+    def _guardian(
+        stack: Stack,
+        images: Images,
+        networks: Sequence[pulumi.Output[str]],
+        replicas: pulumi.Output[str],
+        memory: pulumi.Output[str],
+        token: pulumi.Output[str],
+        child: pulumi.ResourceOptions,
+    ) -> list[docker.Container]:
+        webhook = team_secret(WEBHOOK_FILE)
+        files = {TOKEN_FILE: token} | ({WEBHOOK_FILE: webhook} if webhook is not None else {})
+        secrets = SecretFiles(stack, "guardian", files, user=USER, opts=child)
+        settings = pulumi.Output.all(owner=stack.owner, network=replicas).apply(
+            lambda known: json.dumps(told(stack.name, stack.settings) | known, sort_keys=True)
+        )
+        return run_workload(
+            "guardian",
+            Workload(
+                component="guardian",
+                image=images.guardian.id,
+                user=USER,
+                command=["guard"],
+                environment={"GUARDIAN_SETTINGS": settings},
+                mounts=[Mount(memory, MEMORY), secrets.mount],
+                tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m"},  # noqa: S108 - inside the container
+                networks=[Attachment(network, ["guardian"]) for network in networks],
+                limits=stack.settings.guardian.limits,
+                labels=stack.labels("guardian"),
+                probe=Probe(["http-probe", str(PORT), "/health/live"], interval=5.0),
+                update=UpdatePolicy.STOP_FIRST,
+            ),
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[secrets, images])),
+        )
+
+    @staticmethod
+    def _proxy(
+        stack: Stack, images: Images, network: pulumi.Output[str], child: pulumi.ResourceOptions
+    ) -> list[docker.Container]:
+        socket = engine_socket(stack.settings.guardian.engine, os.environ)
+        return run_workload(
+            "engine-proxy",
+            Workload(
+                component="engine-proxy",
+                image=images.guardian.id,
+                user=USER,
+                groups=[socket.group],
+                command=["engine-proxy"],
+                environment={"STACK": stack.name, "OWNER": stack.owner, "ENGINE_SOCKET": SOCKET},
+                host_mounts=[HostMount(socket.path, SOCKET)],
+                tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m"},  # noqa: S108 - inside the container
+                networks=[Attachment(network, ["engine-proxy"])],
+                limits=stack.settings.guardian.proxy_limits,
+                labels=stack.labels("engine-proxy"),
+                probe=Probe(["http-probe", str(PROXY_PORT), "/_ping"], interval=5.0),
+                update=UpdatePolicy.STOP_FIRST,
+            ),
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[images])),
+        )
+
+
+def told(stack: str, settings: StackSettings) -> dict[str, object]:
+    """The guardian's settings, in its own words and in seconds (guardian/settings.py)."""
+    own, backend = settings.guardian, settings.backend
+    return {
+        "stack": stack,
+        "time_scale": settings.monitoring.time_scale,
+        "backend_port": backend.port,
+        "report": backend.health.report,
+        "metrics": settings.monitoring.backend_metrics or "",
+        "restart_workers": backend.healing.restart_workers or "",
+        "stack_dump": backend.healing.stack_dump or "",
+        "token_file": f"{DIRECTORY}/{TOKEN_FILE}",
+        "webhook_file": f"{DIRECTORY}/{WEBHOOK_FILE}",
+        "budget_actions": own.budget.actions,
+        "budget_seconds": own.budget.minutes * 60,
+        "backoff_first_seconds": own.backoff.first_seconds,
+        "backoff_longest_seconds": own.backoff.longest_seconds,
+        "settle_seconds": own.settle_seconds,
+        "start_seconds": backend.health.start_seconds,
+        "rollback_seconds": own.rollback_minutes * 60,
+        "watchdog_seconds": own.watchdog_minutes * 60,
+        "memory_report_seconds": own.reports.memory_minutes * 60,
+        "health_report_seconds": own.reports.health_minutes * 60,
+        "workers_report_seconds": own.reports.workers_hours * 3600,
+        "report_days": own.reports.keep_days,
+        "evidence_cases": own.evidence_cases,
+    }

@@ -1,0 +1,1 @@
+"""What the guardian writes down and remembers."""

@@ -1,0 +1,1 @@
+"""What the guardian reports at fixed times, and where it keeps it."""

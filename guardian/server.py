@@ -1,0 +1,114 @@
+"""What the guardian answers: alerts, its figures, its health."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+
+from aiohttp import web
+
+from guardian.alerts import PAGE, WATCHDOG, Alert, AlertsError, notification
+from guardian.healer import Healer
+from guardian.metrics import GuardianMetrics
+from guardian.record.entries import Kind, Outcome
+from guardian.record.notebook import Notebook
+from guardian.settings import Settings, secret
+
+LARGEST_BODY = 4 * 1024 * 1024
+# A loop that has not gone round for so long hangs. A restart may take a minute, of which it tells.
+HUNG_SECONDS = 120.0
+
+log = logging.getLogger("guardian")
+
+
+class Server:
+    """The routes. The rest of the parts is handed over."""
+
+    def __init__(
+        self, healer: Healer, notebook: Notebook, metrics: GuardianMetrics, settings: Settings
+    ) -> None:
+        self._healer = healer
+        self._notebook = notebook
+        self._metrics = metrics
+        self._settings = settings
+
+    def application(self) -> web.Application:
+        application = web.Application(client_max_size=LARGEST_BODY)
+        application.add_routes(
+            [
+                web.post("/alerts", self.alerts),
+                web.get("/metrics", self.metrics),
+                web.get("/health/live", self.live),
+                web.get("/health/ready", self.ready),
+            ]
+        )
+        return application
+
+    async def alerts(self, request: web.Request) -> web.Response:
+        """From Alertmanager, which tells again of what still fires."""
+        if not self._known(request):
+            return web.json_response({"error": "a bearer token is needed"}, status=401)
+        try:
+            told = notification(await request.json())
+        except (AlertsError, ValueError) as error:
+            return web.json_response({"error": str(error)[:200]}, status=400)
+        for alert in told.firing:
+            self._fires(alert)
+        for alert in told.resolved:
+            self._ends(alert)
+        self._healer.wake()
+        return web.json_response({"taken": len(told.firing) + len(told.resolved)})
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=self._metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        )
+
+    async def live(self, _: web.Request) -> web.Response:
+        """200 while the loop goes round."""
+        age = time.monotonic() - self._healer.beat
+        return web.json_response({"loop_seconds": round(age, 1)}, status=200 if age < HUNG_SECONDS else 503)
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """200 when it has seen the stack a moment ago."""
+        view = self._healer.watch.view
+        seen = view is not None and time.time() - view.now < HUNG_SECONDS
+        return web.json_response({"seen": seen}, status=200 if seen else 503)
+
+    def _known(self, request: web.Request) -> bool:
+        token = secret(self._settings.token_file)
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        return (
+            bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode())
+        )
+
+    def _fires(self, alert: Alert) -> None:
+        if alert.name == WATCHDOG:
+            self._notebook.note(Kind.WATCH, WATCHDOG)
+            return
+        if alert.name == PAGE:
+            return
+        known = self._notebook.memory.alerts.get(alert.fingerprint)
+        if known is not None and known.about == alert.about:
+            # Its figure changes all the time.
+            self._notebook.memory.fires_still(alert.fingerprint, time.time())
+            return
+        self._alert(alert, Outcome.FIRING)
+
+    def _ends(self, alert: Alert) -> None:
+        if alert.fingerprint in self._notebook.memory.alerts:
+            self._alert(alert, Outcome.RESOLVED)
+
+    def _alert(self, alert: Alert, outcome: Outcome) -> None:
+        log.info("alert %s %s", alert.name, outcome, extra={"why": alert.summary, "severity": alert.severity})
+        self._notebook.note(
+            Kind.ALERT,
+            alert.name,
+            outcome,
+            component=alert.component,
+            container=alert.container,
+            why=alert.summary,
+            about=alert.fingerprint,
+            details=alert.as_json() if outcome is Outcome.FIRING else None,
+        )
