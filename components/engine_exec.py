@@ -81,4 +81,6 @@ def feed(
         pass
     listener.join()
     stream.close()
+    # Closing the stream of a socket file leaves the socket itself open.
+    connection.close()
     return Exchange(api.exec_inspect(started)["ExitCode"], bytes(said).decode(errors="replace"))
