@@ -35,7 +35,11 @@ def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
                 "backend.volumes.media.path: /var/lib/medianest/media → not set",
             ],
         ),
-        ({}, {"gateway": {"internal_paths": ["/a", "/b"]}}, ["gateway.internal_paths: /metrics /internal → /a /b"]),
+        (
+            {},
+            {"gateway": {"internal_paths": ["/a", "/b"]}},
+            ["gateway.internal_paths: /metrics /internal → /a /b"],
+        ),
     ],
 )
 def test_settings_are_named_with_both_values(
