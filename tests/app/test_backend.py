@@ -85,6 +85,6 @@ def test_the_demo_password_is_a_secret_only_where_there_is_a_demo_user() -> None
     def names(environment: dict[str, str]) -> set[str]:
         return {rule.name for rule in secret_rules(Settings.from_environment(environment))}
 
-    always = {"jwt_secret", "jwt_secret_previous", "database_url", "redis_url"}
+    always = {"jwt_secret", "jwt_secret_previous", "database_url", "redis_url", "guardian_token"}
     assert names({}) == always
     assert names({"DEMO_USER": "demo"}) == always | {"demo_password"}
