@@ -48,7 +48,10 @@ def _resources_of(project: str, stack: str) -> list[str]:
     engine = docker.from_env()
     try:
         return [
-            *(f"container {item.name}" for item in engine.containers.list(all=True, filters=wanted)),
+            *(
+                f"container {item.name}"
+                for item in engine.containers.list(all=True, ignore_removed=True, filters=wanted)
+            ),
             *(f"volume {item.name}" for item in engine.volumes.list(filters=wanted)),
             *(f"network {item.name}" for item in engine.networks.list(filters=wanted)),
         ]

@@ -195,7 +195,9 @@ def _has(client: DockerClient, image: str) -> bool:
 def _remove_leftovers(client: DockerClient) -> None:
     """Remove the containers of set-ups that were killed; one that runs belongs to another set-up."""
     marks = [f"{key}={value}" for key, value in MAKING.items()]
-    for container in client.containers.list(all=True, filters={"label": marks, "status": "exited"}):
+    for container in client.containers.list(
+        all=True, ignore_removed=True, filters={"label": marks, "status": "exited"}
+    ):
         try:
             container.remove(force=True)
         except APIError:

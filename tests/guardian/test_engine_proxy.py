@@ -65,7 +65,9 @@ def test_only_the_stacks_containers_are_listed(
     listed = {item["Id"] for item in ask("GET", "/containers/json?all=1").json()}
     assert own.id in listed
     assert foreign.id not in listed
-    mine = stack.client.containers.list(all=True, filters={"label": f"medianest.owner={stack.owner}"})
+    mine = stack.client.containers.list(
+        all=True, ignore_removed=True, filters={"label": f"medianest.owner={stack.owner}"}
+    )
     assert listed == {item.id for item in mine}
 
 
@@ -126,7 +128,10 @@ def test_what_would_lead_further_is_refused(api: docker.APIClient, stack: Guarde
         assert refused.value.status_code == 403, number
     own.reload()
     assert own.status == "running"
-    assert stack.client.containers.list(all=True, filters={"ancestor": "medianest/base"}) == []
+    assert (
+        stack.client.containers.list(all=True, ignore_removed=True, filters={"ancestor": "medianest/base"})
+        == []
+    )
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,9 @@ def test_a_crash_loop_ends_in_a_page_which_a_killed_guardian_remembers(
     quiet(stack)
     assert len(stack.journal(kind="page", container=crashing.name)) == 1
     assert stack.journal(kind="action", container=crashing.name) == []
-    stopped = stack.client.containers.list(all=True, filters={"label": "medianest.component=prometheus"})
+    stopped = stack.client.containers.list(
+        all=True, ignore_removed=True, filters={"label": "medianest.component=prometheus"}
+    )
     assert all(item.status != "running" for item in stopped if str(item.name).startswith(stack.stack))
     crashing.remove(force=True)
 

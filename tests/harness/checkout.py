@@ -157,7 +157,10 @@ def of_stack(engine: docker.DockerClient, stack: str) -> list[str]:
     """Everything on the engine that carries a stack's label."""
     wanted: dict[str, str | list[str] | bool] = {"label": f"{labels.STACK}={stack}"}
     return [
-        *(f"container {item.name}" for item in engine.containers.list(all=True, filters=wanted)),
+        *(
+            f"container {item.name}"
+            for item in engine.containers.list(all=True, ignore_removed=True, filters=wanted)
+        ),
         *(f"volume {item.name}" for item in engine.volumes.list(filters=wanted)),
         *(f"network {item.name}" for item in engine.networks.list(filters=wanted)),
         *(f"image {item.id}" for item in engine.images.list(filters=wanted)),
@@ -167,7 +170,7 @@ def of_stack(engine: docker.DockerClient, stack: str) -> list[str]:
 def containers_of(engine: docker.DockerClient, stack: str, component: str) -> list[Container]:
     """A component's containers."""
     wanted = [f"{labels.STACK}={stack}", f"{labels.COMPONENT}={component}"]
-    return engine.containers.list(all=True, filters={"label": wanted})
+    return engine.containers.list(all=True, ignore_removed=True, filters={"label": wanted})
 
 
 @contextmanager
@@ -177,7 +180,7 @@ def swept(engine: docker.DockerClient, stack: str) -> Iterator[None]:
         yield
     finally:
         wanted: dict[str, str | list[str] | bool] = {"label": f"{labels.STACK}={stack}"}
-        for container in engine.containers.list(all=True, filters=wanted):
+        for container in engine.containers.list(all=True, ignore_removed=True, filters=wanted):
             container.remove(force=True, v=True)
         for volume in engine.volumes.list(filters=wanted):
             volume.remove(force=True)

@@ -189,7 +189,9 @@ class DeployedStack:
     @cached_property
     def everything(self) -> list[Running]:
         """All containers of the stack, with loaders and helpers."""
-        listed = self.engine.containers.list(all=True, filters={"label": self.label_filter})
+        listed = self.engine.containers.list(
+            all=True, ignore_removed=True, filters={"label": self.label_filter}
+        )
         return [Running(str(item.labels[labels.COMPONENT]), item) for item in listed]
 
     @cached_property

@@ -92,7 +92,7 @@ class Engine:
     def clean_up(self) -> None:
         """Remove what this run made."""
         mine: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={self._run}"}
-        for container in self._client.containers.list(all=True, filters=mine):
+        for container in self._client.containers.list(all=True, ignore_removed=True, filters=mine):
             container.remove(force=True, v=True)
         for network in self._client.networks.list(filters=mine):
             network.remove()

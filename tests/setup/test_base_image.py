@@ -110,5 +110,5 @@ def test_the_probe_tells_health(client: DockerClient, arguments: str, code: int)
 @pytest.mark.usefixtures("image")
 def test_nothing_is_left_of_the_making(client: DockerClient) -> None:
     label = [f"{key}={value}" for key, value in MAKING.items()]
-    assert client.containers.list(all=True, filters={"label": label}) == []
+    assert client.containers.list(all=True, ignore_removed=True, filters={"label": label}) == []
     assert client.images.list("medianest/base-source") == []

@@ -104,7 +104,9 @@ class Kept:
         return Path(document["file"])
 
     def helpers(self, components: Collection[str] = COMPONENTS) -> list[str]:
-        listed = self.engine.containers.list(all=True, filters={"label": f"{labels.STACK}={self.name}"})
+        listed = self.engine.containers.list(
+            all=True, ignore_removed=True, filters={"label": f"{labels.STACK}={self.name}"}
+        )
         return [str(item.name) for item in listed if item.labels[labels.COMPONENT] in components]
 
     def serves(self) -> bool:
