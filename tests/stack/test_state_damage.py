@@ -30,8 +30,10 @@ class Stack:
         stacks = self.checkout.state / "medianest/pulumi/.pulumi/stacks/medianest"
         return stacks / f"{self.name}.json"
 
-    def up(self) -> dict[str, Any]:
-        return self.checkout.expect("up", self.name, "--no-verify", "--no-fast", "--json").document()
+    def up(self, *arguments: str) -> dict[str, Any]:
+        return self.checkout.expect(
+            "up", self.name, "--no-verify", "--no-fast", "--json", *arguments
+        ).document()
 
     def serves(self) -> bool:
         return requests.get(f"http://127.0.0.1:{self.port}/api/health/live", timeout=5).status_code == 200
@@ -137,7 +139,7 @@ def test_what_came_after_an_old_copy_is_found_and_cleared(stack: Stack) -> None:
     stack.checkout.declare(stack.name, changed, stack.port)
     (postgres,) = containers_of(stack.engine, stack.name, "postgres")
     postgres.exec_run(["psql", "-U", "medianest", "-c", "CREATE TABLE kept (a int)", "medianest"])
-    stack.up()
+    stack.up("--allow-interruption")
     later = stack.known()
     copies = stack.checkout.expect("state", "list", stack.name, "--json").document()["copies"]
     number = next(entry["number"] for entry in copies if entry["updated"] == copied["updated"])
@@ -146,7 +148,7 @@ def test_what_came_after_an_old_copy_is_found_and_cleared(stack: Stack) -> None:
     assert any("-postgres-" in name for name in report["removed"])
     assert any("-backend-" in name for name in report["unknown"])
     stack.checkout.settings_file(stack.name).write_text(declared)
-    stack.up()
+    stack.up("--allow-interruption")
     assert stack.serves()
     assert not set(later.values()) & set(stack.known().values()) - {
         identity for name, identity in later.items() if "-redis-" in name or "-gateway-" in name
