@@ -38,9 +38,9 @@ QUERIES: Mapping[str, str] = {
     "worker_queue_age_seconds": "medianest_worker_queue_age_seconds",
     "worker_tasks_queued": "medianest_worker_tasks_queued",
     "cache_up": "medianest_cache_up",
-    "longest_transactions_seconds": "topk(10, pg_stat_activity_max_tx_duration)",
-    "postgres_connections": "pg_stat_activity_count",
-    "slowest_statements_seconds": "topk(10, rate(pg_stat_statements_seconds_total[5m]))",
+    "postgres_connections": "sum by (datname) (pg_stat_database_numbackends)",
+    "postgres_locks": "sum by (datname, mode) (pg_locks_count) > 0",
+    "postgres_deadlocks_per_second": "sum by (datname) (rate(pg_stat_database_deadlocks[5m]))",
     "container_memory_bytes": "medianest_container_memory_bytes",
     "container_cpu_cores": "rate(medianest_container_cpu_seconds_total[1m])",
 }
