@@ -72,8 +72,7 @@ class Server:
 
     async def ready(self, _: web.Request) -> web.Response:
         """200 when it has seen the stack a moment ago."""
-        view = self._healer.watch.view
-        seen = view is not None and time.time() - view.now < HUNG_SECONDS
+        seen = self._healer.watch.fresh is not None
         return web.json_response({"seen": seen}, status=200 if seen else 503)
 
     def _known(self, request: web.Request) -> bool:
