@@ -112,14 +112,12 @@ class Evidence:
         (directory / name).write_text(text[-LARGEST_FILE:], encoding="utf-8")
 
 
-def prune(directory: Path, keep: int) -> list[str]:
-    """Remove all but the newest cases. Returns the names of those that are gone."""
+def prune(directory: Path, keep: int) -> None:
+    """Remove all but the newest cases."""
     if not directory.is_dir():
-        return []
-    old = sorted(path for path in directory.iterdir() if path.is_dir())[: -keep or None]
-    for path in old:
+        return
+    for path in sorted(path for path in directory.iterdir() if path.is_dir())[: -keep or None]:
         shutil.rmtree(path, ignore_errors=True)
-    return [path.name for path in old]
 
 
 def _problem(problem: Problem) -> Mapping[str, Any]:

