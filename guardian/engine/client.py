@@ -90,7 +90,10 @@ class EngineClient:
             raise EngineError(f"events: {type(error).__name__}") from error
 
     async def _json(self, path: str) -> Any:
-        return json.loads(await self._ask("GET", path))
+        try:
+            return json.loads(await self._ask("GET", path))
+        except ValueError:
+            raise EngineError(f"GET {path.partition('?')[0]}: the answer is not JSON") from None
 
     async def _ask(self, method: str, path: str, total: float = _SECONDS) -> bytes:
         timeout = aiohttp.ClientTimeout(total=total, sock_connect=5)
