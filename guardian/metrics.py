@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -16,9 +15,9 @@ from guardian.engine.containers import Container, Health
 from guardian.record.notebook import Notebook
 from guardian.stack_watch import StackWatch
 
+_LABELS = ("component", "container")
 # One without a health check is well while it runs.
 _WELL = (Health.HEALTHY, Health.NONE)
-_LABELS = ("component", "container")
 
 
 class GuardianMetrics(Collector):
@@ -84,7 +83,7 @@ class GuardianMetrics(Collector):
             "What was done to containers, as far as is remembered.",
             labels=["component"],
         )
-        for component, number in Counter(acted.component for acted in memory.acted).items():
+        for component, number in memory.actions.items():
             actions.add_metric([component], number)
         yield actions
         yield GaugeMetricFamily(
@@ -104,7 +103,7 @@ class GuardianMetrics(Collector):
         )
         yield GaugeMetricFamily(
             "medianest_guardian_watchdog_seconds",
-            "When the Watchdog alert last came, since 1970.",
+            "When the Watchdog alert last came, since 1970; 0 before the first since its start.",
             memory.watchdog_at,
         )
 
