@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_docker as docker
 
-from components.build_context import base_image
-from components.containers import UploadedFile, load_files, run_workload, volume_labels
+from components.configuration_files import configuration_files
+from components.containers import run_workload, volume_labels
 from components.images import ServiceImage
 from components.monitoring.notifying import GUARDIAN_TOKEN, alertmanager_configuration
 from components.monitoring.scraping import ALERTMANAGER_PORT, HEALTH_SECONDS
@@ -52,24 +52,13 @@ class Alertmanager(pulumi.ComponentResource):
             user=USER,
             opts=child,
         )
-        configuration = docker.Volume(
-            "alertmanager-configuration", docker.VolumeArgs(labels=volume_labels(labels)), child
-        )
         data = docker.Volume("alertmanager-data", docker.VolumeArgs(labels=volume_labels(labels)), child)
-        loader = load_files(
-            "alertmanager-configuration-loader",
-            image=base_image(stack.root),
-            volume=configuration.name,
-            directory=CONFIGURATION,
-            files=[
-                UploadedFile(
-                    f"{CONFIGURATION}/alertmanager.yml",
-                    alertmanager_configuration(monitoring, given.keys()),
-                    owner=USER,
-                    mode="0444",
-                )
-            ],
-            labels=stack.labels("alertmanager-configuration"),
+        configuration = configuration_files(
+            stack,
+            "alertmanager",
+            CONFIGURATION,
+            {"alertmanager.yml": alertmanager_configuration(monitoring, given.keys())},
+            user=USER,
             opts=child,
         )
         self.containers = run_workload(
@@ -80,11 +69,7 @@ class Alertmanager(pulumi.ComponentResource):
                 user=USER,
                 command=["--log.level=warn"],
                 environment={"GOMEMLIMIT": f"{monitoring.alertmanager.limits.memory_mb // 2}MiB"},
-                mounts=[
-                    Mount(configuration.name, CONFIGURATION, read_only=True),
-                    Mount(data.name, DATA),
-                    files.mount,
-                ],
+                mounts=[configuration.mount, Mount(data.name, DATA), files.mount],
                 tmpfs={
                     "/tmp": "rw,noexec,nosuid,nodev,size=16m",  # noqa: S108 - inside the container
                     "/run/alertmanager": f"rw,noexec,nosuid,nodev,size=4m,uid={USER},gid={USER},mode=0750",
@@ -95,7 +80,7 @@ class Alertmanager(pulumi.ComponentResource):
                 probe=Probe(["http-probe", str(ALERTMANAGER_PORT), "/-/ready"], interval=HEALTH_SECONDS),
                 update=UpdatePolicy.STOP_FIRST,
             ),
-            pulumi.ResourceOptions(parent=self, depends_on=[loader, files]),
+            pulumi.ResourceOptions(parent=self, depends_on=[configuration.loader, files]),
         )
         self.volume = data.name
         self.register_outputs({})
