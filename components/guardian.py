@@ -16,7 +16,8 @@ from components.hardening.kinds import SOCKET
 from components.images import Images
 from components.networks import Networks
 from components.secret_files import DIRECTORY, SecretFiles
-from components.settings import SERVICE_SECRETS, StackSettings
+from components.service_secret import service_secret
+from components.settings import StackSettings
 from components.stack import Stack
 from components.stack_secret import StackSecret
 from components.workload import Attachment, HostMount, Mount, Probe, UpdatePolicy, Workload
@@ -32,12 +33,7 @@ def guardian_token(stack: Stack) -> StackSecret | None:
     """What Alertmanager shows the guardian, and the guardian the backends; None where nothing is watched."""
     if not stack.settings.monitoring.enabled:
         return None
-    return StackSecret(
-        TOKEN_FILE,
-        SERVICE_SECRETS[TOKEN_FILE],
-        team_secret(TOKEN_FILE),
-        generation=stack.settings.generation(TOKEN_FILE),
-    )
+    return service_secret(stack, TOKEN_FILE)
 
 
 class Guardian(pulumi.ComponentResource):

@@ -74,11 +74,11 @@ SERVICE_SECRETS: Mapping[str, SecretSettings] = {
     "postgres_password": SecretSettings(length=40),
     "redis_password": SecretSettings(length=40),
     # 43 characters of base64 are 256 bits.
-    "backup_key": SecretSettings(length=43, minimum_length=32, previous=True),
+    "backup_key": SecretSettings(length=43, minimum_length=32),
     # Of a stack that is watched (`monitoring.enabled`).
     "postgres_monitoring_password": SecretSettings(length=40),
     "redis_monitoring_password": SecretSettings(length=40),
-    "guardian_token": SecretSettings(length=48, minimum_length=32, previous=True),
+    "guardian_token": SecretSettings(length=48, minimum_length=32),
 }
 
 

@@ -109,8 +109,8 @@ def declare(settings: StackSettings) -> None:
     if settings.lease:
         lease_volume(stack, settings.lease)
     images, networks = Images(stack), Networks(stack)
-    postgres = Postgres(stack, networks, images, None)
-    redis = Redis(stack, networks, images, None)
+    postgres = Postgres(stack, networks, images)
+    redis = Redis(stack, networks, images)
     token = guardian_token(stack)
     backend = Backend(stack, networks, images, postgres, redis, {}, token)
     Gateway(stack, networks, images)
