@@ -14,17 +14,18 @@ from components.containers import network_labels, run_workload, volume_labels
 from components.engine_socket import engine_socket
 from components.hardening.kinds import SOCKET
 from components.images import Images
+from components.monitoring.scraping import GUARDIAN_PORT, HEALTH_SECONDS
 from components.networks import Networks
-from components.secret_files import DIRECTORY, SecretFiles
+from components.secret_files import SecretFiles
 from components.service_secret import service_secret
-from components.settings import StackSettings
+from components.settings import GUARDIAN_TOKEN, SECRETS_DIRECTORY, StackSettings
 from components.stack import Stack
 from components.stack_secret import StackSecret
 from components.workload import Attachment, HostMount, Mount, Probe, UpdatePolicy, Workload
 
 USER = "998"
-PORT, PROXY_PORT = 8080, 2375
-TOKEN_FILE, WEBHOOK_FILE = "guardian_token", "alert_webhook_url"
+PROXY_PORT = 2375
+WEBHOOK_FILE = "alert_webhook_url"
 # Where its journal, its evidence and its reports are.
 MEMORY = "/var/lib/guardian"
 
@@ -33,7 +34,7 @@ def guardian_token(stack: Stack) -> StackSecret | None:
     """What Alertmanager shows the guardian, and the guardian the backends; None where nothing is watched."""
     if not stack.settings.monitoring.enabled:
         return None
-    return service_secret(stack, TOKEN_FILE)
+    return service_secret(stack, GUARDIAN_TOKEN)
 
 
 class Guardian(pulumi.ComponentResource):
@@ -92,7 +93,7 @@ class Guardian(pulumi.ComponentResource):
         child: pulumi.ResourceOptions,
     ) -> list[docker.Container]:
         webhook = team_secret(WEBHOOK_FILE)
-        files = {TOKEN_FILE: token} | ({WEBHOOK_FILE: webhook} if webhook is not None else {})
+        files = {GUARDIAN_TOKEN: token} | ({WEBHOOK_FILE: webhook} if webhook is not None else {})
         secrets = SecretFiles(stack, "guardian", files, user=USER, opts=child)
         settings = pulumi.Output.all(owner=stack.owner, network=replicas).apply(
             lambda known: json.dumps(told(stack.name, stack.settings) | known, sort_keys=True)
@@ -110,7 +111,7 @@ class Guardian(pulumi.ComponentResource):
                 networks=[Attachment(network, ["guardian"]) for network in networks],
                 limits=stack.settings.guardian.limits,
                 labels=stack.labels("guardian"),
-                probe=Probe(["http-probe", str(PORT), "/health/live"], interval=5.0),
+                probe=Probe(["http-probe", str(GUARDIAN_PORT), "/health/live"], interval=HEALTH_SECONDS),
                 update=UpdatePolicy.STOP_FIRST,
             ),
             pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[secrets, images])),
@@ -135,7 +136,7 @@ class Guardian(pulumi.ComponentResource):
                 networks=[Attachment(network, ["engine-proxy"])],
                 limits=stack.settings.guardian.proxy_limits,
                 labels=stack.labels("engine-proxy"),
-                probe=Probe(["http-probe", str(PROXY_PORT), "/_ping"], interval=5.0),
+                probe=Probe(["http-probe", str(PROXY_PORT), "/_ping"], interval=HEALTH_SECONDS),
                 update=UpdatePolicy.STOP_FIRST,
             ),
             pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[images])),
@@ -153,8 +154,8 @@ def told(stack: str, settings: StackSettings) -> dict[str, object]:
         "metrics": settings.monitoring.backend_metrics or "",
         "restart_workers": backend.healing.restart_workers or "",
         "stack_dump": backend.healing.stack_dump or "",
-        "token_file": f"{DIRECTORY}/{TOKEN_FILE}",
-        "webhook_file": f"{DIRECTORY}/{WEBHOOK_FILE}",
+        "token_file": f"{SECRETS_DIRECTORY}/{GUARDIAN_TOKEN}",
+        "webhook_file": f"{SECRETS_DIRECTORY}/{WEBHOOK_FILE}",
         "budget_actions": own.budget.actions,
         "budget_seconds": own.budget.minutes * 60,
         "backoff_first_seconds": own.backoff.first_seconds,

@@ -9,10 +9,10 @@ from components.containers import run_workload
 from components.images import Images
 from components.monitoring.account import MonitoringAccount, monitoring_account
 from components.networks import Networks
-from components.secret_files import DIRECTORY, SecretFiles
+from components.secret_files import SecretFiles
 from components.service_accounts import DatabaseMonitor, DatabaseRoles
 from components.service_secret import service_secret
-from components.settings import SERVICE_SECRETS
+from components.settings import SECRETS_DIRECTORY, SERVICE_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
 from components.volumes import data_volume
@@ -70,7 +70,7 @@ class Postgres(pulumi.ComponentResource):
                 environment={
                     "POSTGRES_USER": settings.user,
                     "POSTGRES_DB": settings.database,
-                    "POSTGRES_PASSWORD_FILE": f"{DIRECTORY}/postgres_password",
+                    "POSTGRES_PASSWORD_FILE": f"{SECRETS_DIRECTORY}/postgres_password",
                 },
                 mounts=[Mount(data.name, DATA), files.mount],
                 tmpfs={

@@ -9,10 +9,10 @@ import pulumi_docker as docker
 
 from components.build_context import base_image
 from components.containers import UploadedFile, load_files, volume_labels
+from components.settings import SECRETS_DIRECTORY
 from components.stack import Stack
 from components.workload import Mount
 
-DIRECTORY = "/run/secrets"
 VERSION_LABEL = "medianest.secrets"
 
 
@@ -51,11 +51,11 @@ class SecretFiles(pulumi.ComponentResource):
             f"{consumer}-secrets-loader",
             image=base_image(stack.root),
             volume=volume.name,
-            directory=DIRECTORY,
+            directory=SECRETS_DIRECTORY,
             files=pulumi.Output.secret(
                 pulumi.Output.all(**files).apply(
                     lambda contents: [
-                        UploadedFile(f"{DIRECTORY}/{name}", content, owner=user, mode="0400")
+                        UploadedFile(f"{SECRETS_DIRECTORY}/{name}", content, owner=user, mode="0400")
                         for name, content in sorted(contents.items())
                         if content
                     ]
@@ -64,5 +64,5 @@ class SecretFiles(pulumi.ComponentResource):
             labels=labels,
             opts=child,
         )
-        self.mount = Mount(volume.name, DIRECTORY, read_only=True)
+        self.mount = Mount(volume.name, SECRETS_DIRECTORY, read_only=True)
         self.register_outputs({})

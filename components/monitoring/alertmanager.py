@@ -10,10 +10,10 @@ import pulumi_docker as docker
 from components.configuration_files import configuration_files
 from components.containers import run_workload, volume_labels
 from components.images import ServiceImage
-from components.monitoring.notifying import GUARDIAN_TOKEN, alertmanager_configuration
+from components.monitoring.notifying import alertmanager_configuration
 from components.monitoring.scraping import ALERTMANAGER_PORT, HEALTH_SECONDS
 from components.secret_files import SecretFiles
-from components.settings import SettingsError
+from components.settings import GUARDIAN_TOKEN, SettingsError
 from components.stack import Stack
 from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 
