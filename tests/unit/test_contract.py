@@ -163,6 +163,11 @@ def test_secret_files_are_where_the_environment_says() -> None:
     assert {value for key, value in variables.items() if key.endswith("_FILE")} <= documented
 
 
+def test_no_file_is_listed_twice() -> None:
+    listed = [(name, row[1]) for row in rows("Files") for name in names(row[0])]
+    assert len(listed) == len(set(listed))
+
+
 def test_the_default_backends_volumes() -> None:
     documented = [(names(row[0])[0], names(row[1])[0]) for row in rows("Volumes of the default backend")]
     defaults = BackendSettings()
