@@ -20,6 +20,8 @@ from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 USER = "9093"
 CONFIGURATION = "/etc/alertmanager"
 DATA = "/var/lib/alertmanager"
+# With the feature the figures on messages have the receiver as a label: `receiver_name`.
+COMMAND = ["--log.level=warn", "--enable-feature=receiver-name-in-metrics"]
 
 
 class Alertmanager(pulumi.ComponentResource):
@@ -67,7 +69,7 @@ class Alertmanager(pulumi.ComponentResource):
                 component="alertmanager",
                 image=image.id,
                 user=USER,
-                command=["--log.level=warn"],
+                command=COMMAND,
                 environment={"GOMEMLIMIT": f"{monitoring.alertmanager.limits.memory_mb // 2}MiB"},
                 mounts=[configuration.mount, Mount(data.name, DATA), files.mount],
                 tmpfs={
