@@ -55,8 +55,8 @@ backend = Backend(
     leased,
 )
 gateway = Gateway(stack, networks, images, leased)
-monitoring = Monitoring(stack, networks, postgres, redis, backend, token)
-guardian = Guardian(stack, networks, images, token)
+monitoring = Monitoring(stack, networks, postgres, redis, backend, token, leased)
+guardian = Guardian(stack, networks, token, leased)
 parts = [backup_key, networks, postgres, redis, backend, gateway, monitoring, guardian]
 Seal("seal", parts, protected=settings.data.protected)
 

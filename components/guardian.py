@@ -13,7 +13,7 @@ from components.configuration import team_secret
 from components.containers import network_labels, run_workload, volume_labels
 from components.engine_socket import engine_socket
 from components.hardening.kinds import SOCKET
-from components.images import Images
+from components.images import ServiceImage
 from components.monitoring.scraping import GUARDIAN_PORT, HEALTH_SECONDS
 from components.networks import Networks
 from components.secret_files import SecretFiles
@@ -51,7 +51,6 @@ class Guardian(pulumi.ComponentResource):
         self,
         stack: Stack,
         networks: Networks,
-        images: Images,
         token: StackSecret | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -59,6 +58,7 @@ class Guardian(pulumi.ComponentResource):
         self.containers, self.networks, self.volumes = {}, {}, {}
         if token is not None and networks.monitoring is not None:
             child = pulumi.ResourceOptions(parent=self)
+            image = ServiceImage(stack, "guardian", None, child, context="guardian")
             engine = docker.Network(
                 "engine",
                 docker.NetworkArgs(internal=True, labels=network_labels(stack.labels("network"))),
@@ -67,10 +67,10 @@ class Guardian(pulumi.ComponentResource):
             memory = docker.Volume(
                 "guardian-memory", docker.VolumeArgs(labels=volume_labels(stack.labels("guardian"))), child
             ).name
-            proxies = self._proxy(stack, images, engine, child)
+            proxies = self._proxy(stack, image, engine, child)
             guardians = self._guardian(
                 stack,
-                images,
+                image,
                 # `public` is where each replica can be asked by itself.
                 [engine, networks.public, networks.monitoring],
                 networks.public,
@@ -85,7 +85,7 @@ class Guardian(pulumi.ComponentResource):
     @staticmethod
     def _guardian(
         stack: Stack,
-        images: Images,
+        image: ServiceImage,
         networks: Sequence[pulumi.Output[str]],
         replicas: pulumi.Output[str],
         memory: pulumi.Output[str],
@@ -102,7 +102,7 @@ class Guardian(pulumi.ComponentResource):
             "guardian",
             Workload(
                 component="guardian",
-                image=images.guardian.id,
+                image=image.id,
                 user=USER,
                 command=["guard"],
                 environment={"GUARDIAN_SETTINGS": settings},
@@ -114,19 +114,19 @@ class Guardian(pulumi.ComponentResource):
                 probe=Probe(["http-probe", str(GUARDIAN_PORT), "/health/live"], interval=HEALTH_SECONDS),
                 update=UpdatePolicy.STOP_FIRST,
             ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[secrets, images])),
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[secrets])),
         )
 
     @staticmethod
     def _proxy(
-        stack: Stack, images: Images, network: pulumi.Output[str], child: pulumi.ResourceOptions
+        stack: Stack, image: ServiceImage, network: pulumi.Output[str], child: pulumi.ResourceOptions
     ) -> list[docker.Container]:
         socket = engine_socket(stack.settings.guardian.engine, os.environ)
         return run_workload(
             "engine-proxy",
             Workload(
                 component="engine-proxy",
-                image=images.guardian.id,
+                image=image.id,
                 user=USER,
                 groups=[socket.group],
                 command=["engine-proxy"],
@@ -139,7 +139,7 @@ class Guardian(pulumi.ComponentResource):
                 probe=Probe(["http-probe", str(PROXY_PORT), "/_ping"], interval=HEALTH_SECONDS),
                 update=UpdatePolicy.STOP_FIRST,
             ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[images])),
+            child,
         )
 
 

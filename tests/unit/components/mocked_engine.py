@@ -115,5 +115,5 @@ def declare(settings: StackSettings) -> None:
     backend = Backend(stack, networks, images, postgres, redis, {}, token)
     Gateway(stack, networks, images)
     Monitoring(stack, networks, postgres, redis, backend, token)
-    Guardian(stack, networks, images, token)
+    Guardian(stack, networks, token)
     settle()
