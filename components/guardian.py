@@ -16,7 +16,7 @@ from components.hardening.kinds import SOCKET
 from components.images import ServiceImage
 from components.monitoring.scraping import GUARDIAN_PORT, HEALTH_SECONDS
 from components.networks import Networks
-from components.secret_files import SecretFiles
+from components.secret_files import SecretFiles, names_of
 from components.service_secret import service_secret
 from components.settings import GUARDIAN_TOKEN, SECRETS_DIRECTORY, StackSettings
 from components.stack import Stack
@@ -94,7 +94,7 @@ class Guardian(pulumi.ComponentResource):
     ) -> list[docker.Container]:
         webhook = team_secret(WEBHOOK_FILE)
         files = {GUARDIAN_TOKEN: token} | ({WEBHOOK_FILE: webhook} if webhook is not None else {})
-        secrets = SecretFiles(stack, "guardian", files, user=USER, opts=child)
+        secrets = SecretFiles(stack, "guardian", files, user=USER, version=names_of(files), opts=child)
         settings = pulumi.Output.all(owner=stack.owner, network=replicas).apply(
             lambda known: json.dumps(told(stack.name, stack.settings) | known, sort_keys=True)
         )

@@ -12,7 +12,7 @@ from components.containers import run_workload, volume_labels
 from components.images import ServiceImage
 from components.monitoring.notifying import alertmanager_configuration
 from components.monitoring.scraping import ALERTMANAGER_PORT, HEALTH_SECONDS
-from components.secret_files import SecretFiles
+from components.secret_files import SecretFiles, names_of
 from components.settings import GUARDIAN_TOKEN, SettingsError
 from components.stack import Stack
 from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
@@ -26,7 +26,8 @@ COMMAND = ["--log.level=warn", "--enable-feature=receiver-name-in-metrics"]
 
 class Alertmanager(pulumi.ComponentResource):
     """`given` are the secrets of TEAM_SECRETS that the team has set. It reads its secret files with
-    every message that it sends, so that a rotation replaces them in place."""
+    every message that it sends, so that a rotation replaces them in place. One that comes or goes is a
+    new volume, and a new container."""
 
     containers: list[docker.Container]
     volume: pulumi.Output[str]
@@ -44,16 +45,11 @@ class Alertmanager(pulumi.ComponentResource):
         monitoring = stack.settings.monitoring
         child = pulumi.ResourceOptions(parent=self)
         labels = stack.labels("alertmanager")
-        files = SecretFiles(
-            stack,
-            "alertmanager",
-            {
-                GUARDIAN_TOKEN: guardian_token,
-                **{name: _checked(name, value) for name, value in given.items()},
-            },
-            user=USER,
-            opts=child,
-        )
+        secrets = {
+            GUARDIAN_TOKEN: guardian_token,
+            **{name: _checked(name, value) for name, value in given.items()},
+        }
+        files = SecretFiles(stack, "alertmanager", secrets, user=USER, version=names_of(secrets), opts=child)
         data = docker.Volume("alertmanager-data", docker.VolumeArgs(labels=volume_labels(labels)), child)
         configuration = configuration_files(
             stack,
