@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ops.names import DYNAMIC
 from ops.plan.differences import compare, differences, kind, readable_name
 from ops.plan.effects import effects
 from ops.plan.model import Change, Drift
@@ -67,7 +68,7 @@ def split(line: str) -> tuple[str, str]:
 
 def follows_one(item: Found) -> bool:
     """A dynamic resource only repeats what its container tells."""
-    return own_type(item.urn).startswith("pulumi-python:") and item.gone
+    return own_type(item.urn) == DYNAMIC and item.gone
 
 
 def describe(item: Found) -> str:

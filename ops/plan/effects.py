@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from components import labels
+from ops.names import VOLUME, label_map
 from ops.plan.model import Action, Effect, Interruption
-from ops.plan.operations import VOLUME, Operation
+from ops.plan.operations import Operation
 
 # Who notices that a component is away.
 MEETS = {
@@ -67,17 +68,11 @@ def deleted_data(operation: Operation) -> str:
     """What data goes, in words. Other volumes hold what can be made again."""
     if operation.type != VOLUME or operation.action not in (Action.DELETE, Action.REPLACE):
         return ""
-    if label(operation, labels.COMPONENT) not in labels.DATA_COMPONENTS:
+    # By the label of the one that is there now; by its component where labels are not known.
+    component = label_map(operation.old).get(labels.COMPONENT, operation.component)
+    if component not in labels.DATA_COMPONENTS:
         return ""
     return f"everything in volume {operation.name}"
-
-
-def label(operation: Operation, name: str) -> str:
-    """A label of the one that is there now; its component where labels are not known."""
-    for found in operation.old.get("labels") or ():
-        if isinstance(found, dict) and found.get("label") == name:
-            return str(found.get("value"))
-    return operation.component
 
 
 def rotated(operation: Operation) -> tuple[str, ...]:

@@ -10,14 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ops.names import resource_name
+from ops.names import CONTAINER, DYNAMIC, resource_name
 from ops.plan.model import Action
 
 Properties = Mapping[str, Any]
-CONTAINER = "docker:index/container:Container"
-VOLUME = "docker:index/volume:Volume"
-IMAGE = "docker:index/remoteImage:RemoteImage"
-DYNAMIC = "pulumi-python:dynamic:Resource"
 # The names of the engine for operations; a replacement is three events, told by the middle one.
 ACTIONS = {
     "create": Action.CREATE,

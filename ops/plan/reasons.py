@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ops.names import CONTAINER, IMAGE
 from ops.plan.differences import compare, readable_name, tops
 from ops.plan.model import Action, Difference
-from ops.plan.operations import CONTAINER, IMAGE, Operation
+from ops.plan.operations import Operation
 from ops.plan.setting_changes import SettingChange
 
 SHOWN_FILES = 5
