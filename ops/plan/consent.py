@@ -72,7 +72,7 @@ def dangers(session: Session, stack: str, text: str | None) -> list[Change]:
     seen = Preview()
     state = session.state(stack)
     drifted = bool(state and quick_look(session, stack, state))
-    preview(session, stack, seen, Wish(settings=text), refresh=drifted, command="up")
+    preview(session, stack, seen, Wish(settings=text), refresh=drifted, command="consent")
     refused = [
         operation.name
         for operation in seen.operations
