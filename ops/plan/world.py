@@ -80,6 +80,8 @@ def counting(session: Session, stack: str, settings: StackSettings) -> Iterator[
 
     root = session.project.root
     yield from files(root)
+    # Interrupts nobody, but is a part of the update all the same.
+    yield from tree(root / "guardian")
     if (own := session.project.settings_file(stack)).exists():
         yield own
     yield from tree(root / settings.backend.build.context)
