@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from ops.drift.look import Look, look
 from ops.drift.mending import Plan, plan_of
 from ops.drift.record import Recorded, process_limits
 from ops.errors import ExitCode, OperationError
+from ops.output import confirm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,17 +101,16 @@ def ask(stack: str, interruptions: Sequence[Interruption], allowed: bool) -> Non
     told = "\n".join(
         f"  - {gap.part}, {gap.seconds:.0f} s at most: meets {gap.meets}" for gap in interruptions
     )
-    if not sys.stdin.isatty():
-        raise OperationError(
+    confirm(
+        f"To mend stack {stack} interrupts:\n{told}",
+        "Mend it now?",
+        unanswered=OperationError(
             f"to mend stack {stack} interrupts, and nobody is there to ask:\n{told}",
             f"Run: ./medianest drift {stack} --fix --allow-interruption",
             ExitCode.REFUSED,
-        )
-    import typer
-
-    typer.echo(f"To mend stack {stack} interrupts:\n{told}", err=True)
-    if not typer.confirm("Mend it now?", err=True):
-        raise OperationError("nothing was changed", code=ExitCode.REFUSED)
+        ),
+        declined="nothing was changed",
+    )
 
 
 def _in_place(session: Session, plan: Plan, record: Sequence[Recorded], output: Output) -> None:
