@@ -38,7 +38,8 @@ def fix(
     session: Session, stack: str, seen: Look, output: Output, *, allow_interruption: bool, verify: bool
 ) -> Fixed:
     """Mend what was seen, verify, and look again. Raises OperationError."""
-    from ops.deploy import prepare, probing
+    from ops.deploy import prepare
+    from ops.probe import probing
 
     plan = plan_of(seen.report.findings, seen.record)
     if plan.is_empty:
