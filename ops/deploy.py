@@ -92,7 +92,7 @@ def carry_out(
     # At once: the engine forgets the first health checks of a container within seconds.
     if update.changed:
         report["start_to_healthy_seconds"] = started_in(session, update)
-    deploy_verdict.refuse_restart_loops(done)
+    deploy_verdict.refuse_restart_loops(done, output.progress)
     if update.changed or unchanged.not_verified(done.inputs) if verify is None else verify:
         deploy_verdict.verify(done, output, phases)
     elif update.changed:

@@ -44,11 +44,23 @@ class Deployed:
         return before not in (None, self.update.outputs.get("release"))
 
 
-def refuse_restart_loops(deployed: Deployed) -> None:
-    """Raises OperationError where a container of the stack is in a restart loop."""
-    from ops.restart_loops import refuse_loops
+def refuse_restart_loops(deployed: Deployed, say: Callable[[str], None]) -> None:
+    """Raises OperationError where a container of the stack is in a restart loop.
 
-    refuse_loops(deployed.session, deployed.stack, deployed.update.outputs, deployed.report)
+    A backend's after a change is the release's own doing: then it is no longer good.
+    """
+    from ops import unchanged
+    from ops.releases import records
+    from ops.restart_loops import loops_of, refuse
+
+    update = deployed.update
+    loops = loops_of(deployed.session, update.outputs)
+    of_backend = [loop for loop in loops if loop.container in update.outputs["containers"]["backend"]]
+    if of_backend and update.changed:
+        reason = of_backend[0].summary
+        records.remember(deployed.session, deployed.stack, records.NOT_VERIFIED, reason, say)
+        unchanged.remember_failure(deployed.inputs)
+    refuse(loops, deployed.stack, deployed.report)
 
 
 def verify(deployed: Deployed, output: Output, phases: Phases) -> None:
