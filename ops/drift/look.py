@@ -70,14 +70,6 @@ def look(session: Session, stack: str) -> Look:
     return Look(report, tuple(record))
 
 
-def refuse_while_changed(session: Session, stack: str) -> None:
-    """Refuse to look while a run is at work: what it has half done is no drift. Raises OperationError."""
-    from ops.preflight.check import judge_locks, refuse
-
-    _, problems = judge_locks(session, stack)
-    refuse(problems, f"stack {stack} cannot be looked at now")
-
-
 Declared = Mapping[str, Inputs] | None
 """By URN; None where the tree's program could not be asked."""
 

@@ -41,12 +41,8 @@ def follows_container(operation: Operation, services: set[str]) -> bool:
 
 
 def refusals(operations: Sequence[Operation]) -> list[str]:
-    """What of it the update will be refused for: nothing deletes or replaces what is protected."""
-    return [
-        REFUSED.format(operation.name)
-        for operation in operations
-        if operation.protected and operation.action.value in ("delete", "replace")
-    ]
+    """What of it the update will be refused for, one sentence each."""
+    return [REFUSED.format(operation.name) for operation in operations if operation.is_refused]
 
 
 def drift_of(found: Sequence[Found], quick: Sequence[str]) -> tuple[Drift, ...]:

@@ -73,11 +73,7 @@ def dangers(session: Session, stack: str, text: str | None) -> list[Change]:
     state = session.state(stack)
     drifted = bool(state and quick_look(session, stack, state))
     preview(session, stack, seen, Wish(settings=text), refresh=drifted, command="consent")
-    refused = [
-        operation.name
-        for operation in seen.operations
-        if operation.protected and operation.action.value in ("delete", "replace")
-    ]
+    refused = [operation.name for operation in seen.operations if operation.is_refused]
     if refused:
         raise OperationError(
             f"stack {stack} could not be deployed: {PROTECTED.format(', '.join(refused))}",

@@ -66,6 +66,11 @@ class Operation:
         return self.type == DYNAMIC and {"container", "limit"} <= self.inputs.keys()
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the update will be refused for it: nothing deletes or replaces what is protected."""
+        return self.protected and self.action in (Action.DELETE, Action.REPLACE)
+
+    @property
     def is_loader(self) -> bool:
         """A container that never runs: it only takes files into a volume."""
         return self.type == CONTAINER and self.inputs.get("start") is False
