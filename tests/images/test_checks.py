@@ -17,7 +17,7 @@ def test_files_that_lend_rights_are_found_without_a_shell(
     container = client.containers.create(redis_image)
     try:
         running = Running("redis", container)
-        assert not running.has_shell
+        assert running.inside is None
         assert running.set_user_id_files() == []
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as writing:

@@ -68,7 +68,7 @@ def test_no_secret_shows_in_inspect(stack: DeployedStack) -> None:
 
 def test_no_secret_shows_in_an_environment_or_an_argument(stack: DeployedStack) -> None:
     for running in stack.containers:
-        processes = running.processes()
+        processes = running.processes
         assert processes, running.name
         for process in processes:
             seen = process.environment + process.arguments
