@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +58,8 @@ def feed(
 
     The end of the input cannot be told over every kind of connection to an engine: the command has to
     know it. What it says is read meanwhile, so that neither waits for the other, and its last `kept`
-    bytes are kept. Source of the stream: https://docs.docker.com/reference/api/engine/ ("attach").
+    bytes are kept. What `content` raises is raised, and the connection is closed.
+    Source of the stream: https://docs.docker.com/reference/api/engine/ ("attach").
     """
     from docker.utils.socket import frames_iter
 
@@ -65,9 +68,11 @@ def feed(
     said = bytearray()
 
     def listen() -> None:
-        for _, part in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
-            said.extend(part)
-            del said[:-kept]
+        # An engine resets a connection whose input nobody has read to its end.
+        with suppress(ConnectionError):
+            for _, part in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
+                said.extend(part)
+                del said[:-kept]
 
     listener = threading.Thread(target=listen, name=f"output of {command[0]}", daemon=True)
     listener.start()
@@ -75,12 +80,18 @@ def feed(
     connection = getattr(stream, "_sock", stream)
     try:
         for part in content:
-            connection.sendall(part)
-    except ConnectionError:
-        # The command has ended early: its exit code and its words say why.
-        pass
-    listener.join()
-    stream.close()
-    # Closing the stream of a socket file leaves the socket itself open.
-    connection.close()
+            try:
+                connection.sendall(part)
+            except ConnectionError:
+                # The command has ended early: its exit code and its words say why.
+                break
+        listener.join()
+    finally:
+        # Where there is no more content, the command waits for it, and the listener for the command.
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        listener.join()
+        stream.close()
+        # Closing the stream of a socket file leaves the socket itself open.
+        connection.close()
     return Exchange(api.exec_inspect(started)["ExitCode"], bytes(said).decode(errors="replace"))
