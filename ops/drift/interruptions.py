@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ops.drift.record import Recorded
 from ops.plan.model import Interruption
-from ops.unknown import EXCLUSIVE
 
-# Who notices, by component. The provider's own defaults, in seconds, where the record has none.
+# Who notices, by component: nobody, where something only watches the stack.
 MEETS = {
     "gateway": "every request",
     "postgres": "requests that need the database",
     "redis": "requests that need the cache",
 }
+# The provider's own defaults, where the record has none.
 STOP_SECONDS, START_SECONDS = 10.0, 60.0
 _FILES = ("-secrets", "-configuration")
 
@@ -28,7 +28,7 @@ def of_replacing(container: Recorded | None, *, serves: bool) -> Interruption | 
 
     The seconds are the most that its settings allow: its time to stop and its time to get healthy.
     """
-    if container is None or not container.runs or not serves or container.component not in EXCLUSIVE:
+    if container is None or not container.runs or not serves or container.component not in MEETS:
         return None
     stop = float(container.inputs.get("stopTimeout") or STOP_SECONDS)
     start = float(container.inputs.get("waitTimeout") or START_SECONDS)
