@@ -195,3 +195,22 @@ def test_the_exporters_get_new_passwords_and_the_former_accounts_are_retired(wat
     command = psql(watched.settings.postgres.user, watched.settings.postgres.database)
     query = "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname LIKE '%monitoring%';\n\\q\n"
     assert run_in_container(postgres, command, query) == "medianest_monitoring_b"
+
+
+def test_the_file_of_a_secret_goes_when_the_team_takes_it_back(watched: Watched) -> None:
+    consumers = ("alertmanager", "guardian")
+
+    def files(consumer: str) -> frozenset[str]:
+        listed = watched.one(consumer).exec_run(["ls", "/run/secrets"], stream=False).output
+        assert isinstance(listed, bytes)
+        return frozenset(listed.decode().split())
+
+    def after(*change: str) -> dict[str, frozenset[str]]:
+        assert watched.checkout.pulumi("config", *change, "--stack", watched.name).code == 0
+        watched.checkout.expect("up", watched.name, "--no-verify", "--allow-interruption", timeout=300)
+        return {name: files(name) for name in consumers}
+
+    given = after("set", "--secret", "alert_webhook_url", "https://127.0.0.1/nobody")
+    assert given == dict.fromkeys(consumers, frozenset({"guardian_token", "alert_webhook_url"}))
+    taken_back = after("rm", "alert_webhook_url")
+    assert taken_back == dict.fromkeys(consumers, frozenset({"guardian_token"}))
