@@ -27,6 +27,7 @@ from docker.models.containers import Container
 from testinfra.host import Host
 
 from components import labels
+from components.engine_exec import feed
 from components.hardening.kinds import LOADER, kind_of
 from components.hardening.rule import Observed
 from components.settings import LimitSettings, StackSettings
@@ -110,14 +111,15 @@ class Running:
     @cached_property
     def inside(self) -> Inside | None:
         """What one look inside tells, as the container's own user. None where its image lacks the tools."""
+        assert self.container.client
         try:
-            done = self.container.exec_run(["sh", "-c", LOOK_INSIDE])
+            done = feed(self.container.client.api, self.name, ["sh", "-c", LOOK_INSIDE], ())
         except APIError:
             return None
         # 126 and 127: the engine found no shell to run. 3: the shell found no `find`.
-        if done.exit_code != 0:
+        if done.code != 0:
             return None
-        user, wrote, *files = done.output.decode(errors="replace").splitlines()
+        user, wrote, *files = done.said.splitlines()
         return Inside(user, wrote == "wrote", files)
 
     @cached_property

@@ -100,7 +100,7 @@ def test_the_gateway_cannot_reach_the_data(stack: DeployedStack) -> None:
 
 def _reaches(running: Running, address: str, port: int) -> bool:
     """Whether a connection from a container comes about within a second."""
-    return running.shell.run(f"timeout 1 bash -c 'exec 3<>/dev/tcp/{address}/{port}'").rc == 0
+    return bool(running.shell.run(f"timeout 1 bash -c 'exec 3<>/dev/tcp/{address}/{port}'").rc == 0)
 
 
 def test_the_gateway_answers_for_the_backend(stack: DeployedStack) -> None:
