@@ -64,4 +64,5 @@ def write(
     try:
         assert loader.put_archive(path, archive)
     finally:
-        loader.remove()
+        # With the volumes that the image asks for.
+        loader.remove(v=True)

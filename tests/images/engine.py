@@ -89,6 +89,31 @@ class Engine:
             pids_limit=100,
         )
 
+    def output(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        volume: str | None = None,
+        entrypoint: str | None = None,
+        user: str | None = None,
+    ) -> str:
+        """What a command prints that is run in a container without a network; `volume` is "NAME:PATH:ro".
+
+        Raises ContainerError where it fails. The container goes at the end of the test, as all others.
+        """
+        said = self._client.containers.run(
+            image,
+            list(command),
+            labels=self.labels,
+            volumes=[volume] if volume else [],
+            entrypoint=entrypoint,
+            user=user,
+            network_mode="none",
+        )
+        assert isinstance(said, bytes)
+        return said.decode()
+
     def clean_up(self) -> None:
         """Remove what this run made."""
         mine: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={self._run}"}

@@ -27,4 +27,4 @@ def test_files_that_lend_rights_are_found_without_a_shell(
         container.put_archive("/usr/bin", archive.getvalue())
         assert running.set_user_id_files() == ["usr/bin/lends-rights"]
     finally:
-        container.remove()
+        container.remove(v=True)
