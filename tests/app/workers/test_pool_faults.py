@@ -378,7 +378,7 @@ async def test_a_pool_that_can_start_no_worker_any_more_says_so_until_it_can(tmp
 async def test_a_restart_that_cannot_replace_a_worker_leaves_the_others(tmp_path: Path) -> None:
     marker = tmp_path / "fine"
     marker.touch()
-    async with running_pool("broken_sometimes", environment=_finding(marker), start_seconds=1) as pool:
+    async with running_pool("broken_sometimes", environment=_finding(marker), start_seconds=2) as pool:
         marker.unlink()
         with pytest.raises(WorkersUnavailableError, match="cannot be replaced: OSError: not fine"):
             await pool.restart()
@@ -407,7 +407,7 @@ async def test_a_process_that_cannot_be_made_is_a_start_that_failed(
     await warm_up()
     before = Held.now()
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    pool = pool_of(start_seconds=0.3)
+    pool = pool_of(start_seconds=2)
     with pytest.raises(WorkersUnavailableError, match="No such file"):
         await pool.start()
     assert Held.now() == before
