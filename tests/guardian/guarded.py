@@ -22,8 +22,9 @@ from components import labels
 from components.build_context import base_image
 from components.guardian import MEMORY, PORT, PROXY_PORT, TOKEN_FILE, USER
 from components.hardening.kinds import SOCKET
-from tests.harness.at_fault import healthy, journal, read_file, until
+from tests.harness.at_fault import healthy, journal, read_file
 from tests.harness.volume_files import File
+from tests.harness.waiting import until
 from tests.images.engine import Engine
 
 ROOT = Path(__file__).parents[2]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import docker
 from docker.models.containers import Container
@@ -14,6 +13,7 @@ from docker.types import EndpointConfig
 
 from tests.harness import volume_files
 from tests.harness.volume_files import File, packed
+from tests.harness.waiting import until
 
 LABEL = "medianest.test"
 
@@ -123,14 +123,6 @@ class Engine:
             network.remove()
         for volume in self._client.volumes.list(filters=mine):
             volume.remove()
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    """Wait for a condition. Raises AssertionError saying `what` did not happen."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
 
 
 def health(container: Container) -> str:
