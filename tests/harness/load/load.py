@@ -110,6 +110,7 @@ def steady_load(
         process.stdin.write(json.dumps(load.plan.as_json()) + "\n")
         assert process.stdout.readline().strip() == READY
         yield load
+        assert process.poll() is None, "the load ended before what it was to go with"
         out, _ = process.communicate("stop\n", timeout=60)
     finally:
         process.kill()
