@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from components import labels
 from ops.engine import Resource
 from ops.errors import ExitCode, OperationError
-from ops.names import short_name
+from ops.names import VOLUME, short_name
 from ops.output import megabytes
 from ops.state import StackState
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-VOLUME_TYPE = "docker:index/volume:Volume"
 HOLDS = {
     "postgres": "the database of PostgreSQL",
     "redis": "the cache of Redis",
@@ -69,7 +68,7 @@ def is_protected(state: StackState | None, declared: bool) -> bool:
     Both have to say that it is not. Settings that were never deployed may be another branch's.
     """
     resources = state.resources if state else ()
-    return declared or any(item.get("protect") for item in resources if item["type"] == VOLUME_TYPE)
+    return declared or any(item.get("protect") for item in resources if item["type"] == VOLUME)
 
 
 def refuse_deletion(stack: str, volumes: Sequence[DataVolume], *, declared: bool) -> None:
