@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from components import labels
-from components.hardening.kinds import KINDS
+from ops.container_commands import PASSING
 from ops.errors import ExitCode
 from ops.options import JsonOption, StackArgument
 from ops.output import Output, megabytes, seconds
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 HEALTHY = "healthy"
 MISSING = "missing"
-HELPERS = frozenset(kind.component for kind in KINDS if kind.component)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class ContainerStatus:
         if self.restart_loop:
             return False
         # A helper that is under way has no health of its own.
-        return self.state == "running" and (self.health == HEALTHY or self.component in HELPERS)
+        return self.state == "running" and (self.health == HEALTHY or self.component in PASSING)
 
 
 def status(stack: StackArgument, as_json: JsonOption = False) -> None:
