@@ -50,9 +50,6 @@ class Reaper:
     idle: timedelta | None
 
     def __post_init__(self) -> None:
-        from ops.env.pull_requests import host_of
-
-        self._host = host_of(os.environ)
         self._closed: dict[int, bool] = {}
 
     def judge(self, seen: Seen, lease: Lease) -> Verdict:
@@ -83,7 +80,7 @@ class Reaper:
         from ops.env.pull_requests import UnknownError, is_closed
 
         try:
-            return is_closed(self._host, pull_request)
+            return is_closed(os.environ, pull_request, self.output.progress)
         except UnknownError as error:
             self.output.progress(
                 f"{stack}: whether pull request {pull_request} is closed is not known, so its "

@@ -142,7 +142,7 @@ class Client:
         if time.monotonic() + wait > self._ends:
             raise PostError(
                 f"{why}: to wait {seconds(wait)} more would take longer than the "
-                f"{seconds(self._whole_seconds)} that posting may take",
+                f"{seconds(self._whole_seconds)} that all of it may take",
                 "Run it again later.",
             )
         if wait >= TOLD_FROM_SECONDS:
