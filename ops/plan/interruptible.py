@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.paths import cache_directory
-
 if TYPE_CHECKING:
     from components.settings import StackSettings
     from ops.session import Session
@@ -41,7 +39,7 @@ class Interruptible:
 
 def gather(session: Session, stack: str, settings: StackSettings) -> Interruptible | None:
     """Everything that can interrupt; None where that cannot be told."""
-    from ops.unchanged import ambience
+    from ops.unchanged import ambience, records
 
     if session.files is None:
         return None
@@ -52,8 +50,8 @@ def gather(session: Session, stack: str, settings: StackSettings) -> Interruptib
         digest.update(f"{path.relative_to(root)}\0{path.lstat().st_mode}\0{len(content)}\0".encode())
         digest.update(content)
     digest.update(repr(ambience(session.environment)).encode())
-    name = hashlib.sha256(f"{root}\0{session.files.directory}\0{stack}".encode()).hexdigest()[:16]
-    return Interruptible(digest.hexdigest(), cache_directory() / "interruptible" / name)
+    name = hashlib.sha256(f"{root}\0{session.files.directory}".encode()).hexdigest()[:16]
+    return Interruptible(digest.hexdigest(), records(session.project.name, stack) / f"{name}-interruptible")
 
 
 def declared(settings: StackSettings) -> dict[str, object]:
