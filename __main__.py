@@ -20,9 +20,8 @@ from components.owner import StackOwner
 from components.postgres import Postgres
 from components.redis import Redis
 from components.seal import Seal
-from components.settings import SERVICE_SECRETS
+from components.service_secret import service_secret
 from components.stack import Stack
-from components.stack_secret import StackSecret
 
 enforce()
 
@@ -41,14 +40,9 @@ leased = pulumi.ResourceOptions(depends_on=[lease_volume(stack, settings.lease)]
 images = Images(stack, leased)
 networks = Networks(stack, leased)
 # Early: when the rest of a stack does not get up is when its data has to be saved.
-backup_key = StackSecret(
-    "backup_key",
-    SERVICE_SECRETS["backup_key"],
-    team_secret("backup_key"),
-    generation=settings.generation("backup_key"),
-)
-postgres = Postgres(stack, networks, images, team_secret("postgres_password"), leased)
-redis = Redis(stack, networks, images, team_secret("redis_password"), leased)
+backup_key = service_secret(stack, "backup_key")
+postgres = Postgres(stack, networks, images, leased)
+redis = Redis(stack, networks, images, leased)
 token = guardian_token(stack)
 backend = Backend(
     stack,
@@ -61,8 +55,8 @@ backend = Backend(
     leased,
 )
 gateway = Gateway(stack, networks, images, leased)
-monitoring = Monitoring(stack, networks, postgres, redis, backend, token)
-guardian = Guardian(stack, networks, images, token)
+monitoring = Monitoring(stack, networks, postgres, redis, backend, token, leased)
+guardian = Guardian(stack, networks, token, leased)
 parts = [backup_key, networks, postgres, redis, backend, gateway, monitoring, guardian]
 Seal("seal", parts, protected=settings.data.protected)
 

@@ -15,15 +15,12 @@ from components.images import Images
 from components.networks import Networks
 from components.postgres import Postgres
 from components.redis import Redis
-from components.secret_files import DIRECTORY, SecretFiles
-from components.settings import BackendSettings
+from components.secret_files import SecretFiles
+from components.settings import GUARDIAN_TOKEN, SECRETS_DIRECTORY, BackendSettings
 from components.stack import Stack
 from components.stack_secret import StackSecret
 from components.volumes import data_volume
 from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
-
-# The file by which a backend knows the guardian, where there is one.
-GUARDIAN_TOKEN = "guardian_token"  # noqa: S105 - a name
 
 
 class Backend(pulumi.ComponentResource):
@@ -137,7 +134,7 @@ def environment(
 ) -> dict[str, pulumi.Input[str]]:
     """The backend's plain variables: those of the contract, then the team's own, which win."""
     secrets = ["database_url", "redis_url", *settings.secrets, *([GUARDIAN_TOKEN] if guarded else [])]
-    files = {f"{name.upper()}_FILE": f"{DIRECTORY}/{name}" for name in secrets}
+    files = {f"{name.upper()}_FILE": f"{SECRETS_DIRECTORY}/{name}" for name in secrets}
     contract = {"PORT": str(settings.port), "DRAIN_SECONDS": str(settings.drain_seconds), "STACK": stack}
     return {**contract, **files, **settings.environment}
 

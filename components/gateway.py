@@ -5,13 +5,13 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
-from components.build_context import base_image
-from components.containers import UploadedFile, load_files, run_workload, volume_labels
+from components.configuration_files import configuration_files
+from components.containers import run_workload
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT, gateway_configuration
 from components.images import Images
 from components.networks import Networks
 from components.stack import Stack
-from components.workload import Attachment, Mount, Probe, PublishedPort, UpdatePolicy, Workload
+from components.workload import Attachment, Probe, PublishedPort, UpdatePolicy, Workload
 
 USER = "99"
 DIRECTORY = "/etc/haproxy"
@@ -37,24 +37,12 @@ class Gateway(pulumi.ComponentResource):
         super().__init__("medianest:index:Gateway", "gateway", {}, opts)
         settings = stack.settings.gateway
         child = pulumi.ResourceOptions(parent=self)
-        labels = stack.labels("gateway")
-        configuration = docker.Volume(
-            "gateway-configuration", docker.VolumeArgs(labels=volume_labels(labels)), child
-        )
-        loader = load_files(
-            "gateway-configuration-loader",
-            image=base_image(stack.root),
-            volume=configuration.name,
-            directory=DIRECTORY,
-            files=[
-                UploadedFile(
-                    f"{DIRECTORY}/haproxy.cfg",
-                    gateway_configuration(settings, stack.settings.backend),
-                    owner=USER,
-                    mode="0444",
-                )
-            ],
-            labels=stack.labels("gateway-configuration"),
+        configuration = configuration_files(
+            stack,
+            "gateway",
+            DIRECTORY,
+            {"haproxy.cfg": gateway_configuration(settings, stack.settings.backend)},
+            user=USER,
             opts=child,
         )
         self.containers = run_workload(
@@ -63,7 +51,7 @@ class Gateway(pulumi.ComponentResource):
                 component="gateway",
                 image=images.gateway.id,
                 user=USER,
-                mounts=[Mount(configuration.name, DIRECTORY, read_only=True)],
+                mounts=[configuration.mount],
                 tmpfs={
                     "/tmp": "rw,noexec,nosuid,nodev,size=16m",  # noqa: S108 - inside the container
                     "/run/haproxy": f"rw,noexec,nosuid,nodev,size=1m,uid={USER},gid={USER},mode=0750",
@@ -71,12 +59,12 @@ class Gateway(pulumi.ComponentResource):
                 networks=[Attachment(networks.public, ["gateway"])],
                 published=PublishedPort(settings.address, settings.port, PUBLIC_PORT),
                 limits=settings.limits,
-                labels=labels,
+                labels=stack.labels("gateway"),
                 probe=Probe(["http-probe", str(INTERNAL_PORT), "/health"]),
                 update=UpdatePolicy.STOP_FIRST,
                 grace_seconds=30,
             ),
-            pulumi.ResourceOptions(parent=self, depends_on=[loader, images]),
+            pulumi.ResourceOptions(parent=self, depends_on=[configuration.loader, images]),
         )
         host = f"[{settings.address}]" if ":" in settings.address else settings.address
         host = "localhost" if host == "127.0.0.1" else host

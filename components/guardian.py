@@ -13,17 +13,19 @@ from components.configuration import team_secret
 from components.containers import network_labels, run_workload, volume_labels
 from components.engine_socket import engine_socket
 from components.hardening.kinds import SOCKET
-from components.images import Images
+from components.images import ServiceImage
+from components.monitoring.scraping import GUARDIAN_PORT, HEALTH_SECONDS
 from components.networks import Networks
-from components.secret_files import DIRECTORY, SecretFiles
-from components.settings import SERVICE_SECRETS, StackSettings
+from components.secret_files import SecretFiles, names_of
+from components.service_secret import service_secret
+from components.settings import GUARDIAN_TOKEN, SECRETS_DIRECTORY, StackSettings
 from components.stack import Stack
 from components.stack_secret import StackSecret
 from components.workload import Attachment, HostMount, Mount, Probe, UpdatePolicy, Workload
 
 USER = "998"
-PORT, PROXY_PORT = 8080, 2375
-TOKEN_FILE, WEBHOOK_FILE = "guardian_token", "alert_webhook_url"
+PROXY_PORT = 2375
+WEBHOOK_FILE = "alert_webhook_url"
 # Where its journal, its evidence and its reports are.
 MEMORY = "/var/lib/guardian"
 
@@ -32,12 +34,7 @@ def guardian_token(stack: Stack) -> StackSecret | None:
     """What Alertmanager shows the guardian, and the guardian the backends; None where nothing is watched."""
     if not stack.settings.monitoring.enabled:
         return None
-    return StackSecret(
-        TOKEN_FILE,
-        SERVICE_SECRETS[TOKEN_FILE],
-        team_secret(TOKEN_FILE),
-        generation=stack.settings.generation(TOKEN_FILE),
-    )
+    return service_secret(stack, GUARDIAN_TOKEN)
 
 
 class Guardian(pulumi.ComponentResource):
@@ -54,7 +51,6 @@ class Guardian(pulumi.ComponentResource):
         self,
         stack: Stack,
         networks: Networks,
-        images: Images,
         token: StackSecret | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -62,6 +58,7 @@ class Guardian(pulumi.ComponentResource):
         self.containers, self.networks, self.volumes = {}, {}, {}
         if token is not None and networks.monitoring is not None:
             child = pulumi.ResourceOptions(parent=self)
+            image = ServiceImage(stack, "guardian", None, child, context="guardian")
             engine = docker.Network(
                 "engine",
                 docker.NetworkArgs(internal=True, labels=network_labels(stack.labels("network"))),
@@ -70,10 +67,10 @@ class Guardian(pulumi.ComponentResource):
             memory = docker.Volume(
                 "guardian-memory", docker.VolumeArgs(labels=volume_labels(stack.labels("guardian"))), child
             ).name
-            proxies = self._proxy(stack, images, engine, child)
+            proxies = self._proxy(stack, image, engine, child)
             guardians = self._guardian(
                 stack,
-                images,
+                image,
                 # `public` is where each replica can be asked by itself.
                 [engine, networks.public, networks.monitoring],
                 networks.public,
@@ -88,7 +85,7 @@ class Guardian(pulumi.ComponentResource):
     @staticmethod
     def _guardian(
         stack: Stack,
-        images: Images,
+        image: ServiceImage,
         networks: Sequence[pulumi.Output[str]],
         replicas: pulumi.Output[str],
         memory: pulumi.Output[str],
@@ -96,8 +93,8 @@ class Guardian(pulumi.ComponentResource):
         child: pulumi.ResourceOptions,
     ) -> list[docker.Container]:
         webhook = team_secret(WEBHOOK_FILE)
-        files = {TOKEN_FILE: token} | ({WEBHOOK_FILE: webhook} if webhook is not None else {})
-        secrets = SecretFiles(stack, "guardian", files, user=USER, opts=child)
+        files = {GUARDIAN_TOKEN: token} | ({WEBHOOK_FILE: webhook} if webhook is not None else {})
+        secrets = SecretFiles(stack, "guardian", files, user=USER, version=names_of(files), opts=child)
         settings = pulumi.Output.all(owner=stack.owner, network=replicas).apply(
             lambda known: json.dumps(told(stack.name, stack.settings) | known, sort_keys=True)
         )
@@ -105,7 +102,7 @@ class Guardian(pulumi.ComponentResource):
             "guardian",
             Workload(
                 component="guardian",
-                image=images.guardian.id,
+                image=image.id,
                 user=USER,
                 command=["guard"],
                 environment={"GUARDIAN_SETTINGS": settings},
@@ -114,22 +111,22 @@ class Guardian(pulumi.ComponentResource):
                 networks=[Attachment(network, ["guardian"]) for network in networks],
                 limits=stack.settings.guardian.limits,
                 labels=stack.labels("guardian"),
-                probe=Probe(["http-probe", str(PORT), "/health/live"], interval=5.0),
+                probe=Probe(["http-probe", str(GUARDIAN_PORT), "/health/live"], interval=HEALTH_SECONDS),
                 update=UpdatePolicy.STOP_FIRST,
             ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[secrets, images])),
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[secrets])),
         )
 
     @staticmethod
     def _proxy(
-        stack: Stack, images: Images, network: pulumi.Output[str], child: pulumi.ResourceOptions
+        stack: Stack, image: ServiceImage, network: pulumi.Output[str], child: pulumi.ResourceOptions
     ) -> list[docker.Container]:
         socket = engine_socket(stack.settings.guardian.engine, os.environ)
         return run_workload(
             "engine-proxy",
             Workload(
                 component="engine-proxy",
-                image=images.guardian.id,
+                image=image.id,
                 user=USER,
                 groups=[socket.group],
                 command=["engine-proxy"],
@@ -139,10 +136,10 @@ class Guardian(pulumi.ComponentResource):
                 networks=[Attachment(network, ["engine-proxy"])],
                 limits=stack.settings.guardian.proxy_limits,
                 labels=stack.labels("engine-proxy"),
-                probe=Probe(["http-probe", str(PROXY_PORT), "/_ping"], interval=5.0),
+                probe=Probe(["http-probe", str(PROXY_PORT), "/_ping"], interval=HEALTH_SECONDS),
                 update=UpdatePolicy.STOP_FIRST,
             ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[images])),
+            child,
         )
 
 
@@ -157,8 +154,8 @@ def told(stack: str, settings: StackSettings) -> dict[str, object]:
         "metrics": settings.monitoring.backend_metrics or "",
         "restart_workers": backend.healing.restart_workers or "",
         "stack_dump": backend.healing.stack_dump or "",
-        "token_file": f"{DIRECTORY}/{TOKEN_FILE}",
-        "webhook_file": f"{DIRECTORY}/{WEBHOOK_FILE}",
+        "token_file": f"{SECRETS_DIRECTORY}/{GUARDIAN_TOKEN}",
+        "webhook_file": f"{SECRETS_DIRECTORY}/{WEBHOOK_FILE}",
         "budget_actions": own.budget.actions,
         "budget_seconds": own.budget.minutes * 60,
         "backoff_first_seconds": own.backoff.first_seconds,

@@ -120,10 +120,10 @@ class BackendImage(pulumi.ComponentResource):
 
 
 class Images(pulumi.ComponentResource):
-    """Every image of a stack.
+    """Every image that a stack serves with.
 
     Containers depend on all of them: one that cannot be built then stops the update before anything
-    that runs is touched.
+    that serves is touched. What watches a stack has its own, for which nothing waits.
     """
 
     def __init__(self, stack: Stack, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -132,8 +132,6 @@ class Images(pulumi.ComponentResource):
         self.postgres = ServiceImage(stack, "postgres", stack.settings.postgres.image, child)
         self.redis = ServiceImage(stack, "redis", stack.settings.redis.image, child)
         self.gateway = ServiceImage(stack, "gateway", None, child)
-        if stack.settings.monitoring.enabled:
-            self.guardian = ServiceImage(stack, "guardian", None, child, context="guardian")
         self.backend = BackendImage(stack, child)
         self.register_outputs({})
 

@@ -9,9 +9,10 @@ from components.containers import run_workload
 from components.images import Images
 from components.monitoring.account import MonitoringAccount, monitoring_account
 from components.networks import Networks
-from components.secret_files import DIRECTORY, SecretFiles
+from components.secret_files import SecretFiles
 from components.service_accounts import DatabaseMonitor, DatabaseRoles
-from components.settings import SERVICE_SECRETS
+from components.service_secret import service_secret
+from components.settings import SECRETS_DIRECTORY, SERVICE_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
 from components.volumes import data_volume
@@ -42,7 +43,6 @@ class Postgres(pulumi.ComponentResource):
         stack: Stack,
         networks: Networks,
         images: Images,
-        password: pulumi.Output[str] | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("medianest:index:Postgres", "postgres", {}, opts)
@@ -51,13 +51,7 @@ class Postgres(pulumi.ComponentResource):
         labels = stack.labels("postgres")
         # What the image asks for on its first run. `DatabaseRoles` takes it out of use at once.
         first = StackSecret("postgres_first_password", SERVICE_SECRETS["postgres_password"], opts=child)
-        secret = self.secret = StackSecret(
-            "postgres_password",
-            SERVICE_SECRETS["postgres_password"],
-            password,
-            generation=stack.settings.generation("postgres_password"),
-            opts=child,
-        )
+        secret = self.secret = service_secret(stack, "postgres_password", child)
         files = SecretFiles(stack, "postgres", {"postgres_password": first.current}, user=USER, opts=child)
         data = data_volume(stack, "postgres-data", "postgres", child)
         self.containers = run_workload(
@@ -76,7 +70,7 @@ class Postgres(pulumi.ComponentResource):
                 environment={
                     "POSTGRES_USER": settings.user,
                     "POSTGRES_DB": settings.database,
-                    "POSTGRES_PASSWORD_FILE": f"{DIRECTORY}/postgres_password",
+                    "POSTGRES_PASSWORD_FILE": f"{SECRETS_DIRECTORY}/postgres_password",
                 },
                 mounts=[Mount(data.name, DATA), files.mount],
                 tmpfs={

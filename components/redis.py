@@ -10,9 +10,10 @@ from components.containers import run_workload
 from components.images import Images
 from components.monitoring.account import MonitoringAccount, monitoring_account
 from components.networks import Networks
-from components.secret_files import DIRECTORY, SecretFiles
+from components.secret_files import SecretFiles
 from components.service_accounts import CacheMonitor, CacheUsers
-from components.settings import SERVICE_SECRETS
+from components.service_secret import service_secret
+from components.settings import SECRETS_DIRECTORY, SERVICE_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
 from components.volumes import data_volume
@@ -43,7 +44,6 @@ class Redis(pulumi.ComponentResource):
         stack: Stack,
         networks: Networks,
         images: Images,
-        password: pulumi.Output[str] | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("medianest:index:Redis", "redis", {}, opts)
@@ -51,13 +51,7 @@ class Redis(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         labels = stack.labels("redis")
         administrator = StackSecret("redis_administrator", SERVICE_SECRETS["redis_password"], opts=child)
-        secret = self.secret = StackSecret(
-            "redis_password",
-            SERVICE_SECRETS["redis_password"],
-            password,
-            generation=stack.settings.generation("redis_password"),
-            opts=child,
-        )
+        secret = self.secret = service_secret(stack, "redis_password", child)
         self.user = secret.slot.apply(lambda slot: f"backend_{slot}")
         self.monitoring = monitoring_account(stack, "redis", "monitoring", child)
         acl = pulumi.Output.all(self.user, secret.current, administrator.current).apply(
@@ -84,7 +78,7 @@ class Redis(pulumi.ComponentResource):
                 command=[
                     "redis-server",
                     "--aclfile",
-                    f"{DIRECTORY}/users.acl",
+                    f"{SECRETS_DIRECTORY}/users.acl",
                     "--dir",
                     DATA,
                     # For an official image: ours has it by default.
@@ -111,7 +105,7 @@ class Redis(pulumi.ComponentResource):
         self.users = CacheUsers(
             "redis-users",
             container=self.containers[0].id,
-            administrator_file=f"{DIRECTORY}/{REDIS_ADMINISTRATOR_FILE}",
+            administrator_file=f"{SECRETS_DIRECTORY}/{REDIS_ADMINISTRATOR_FILE}",
             account=self.user,
             password=secret.current,
             version=secret.version,
@@ -121,7 +115,7 @@ class Redis(pulumi.ComponentResource):
             CacheMonitor(
                 "redis-monitoring",
                 container=self.containers[0].id,
-                administrator_file=f"{DIRECTORY}/{REDIS_ADMINISTRATOR_FILE}",
+                administrator_file=f"{SECRETS_DIRECTORY}/{REDIS_ADMINISTRATOR_FILE}",
                 account=self.monitoring.name,
                 password=self.monitoring.secret.current,
                 version=self.monitoring.secret.version,

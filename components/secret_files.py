@@ -9,10 +9,10 @@ import pulumi_docker as docker
 
 from components.build_context import base_image
 from components.containers import UploadedFile, load_files, volume_labels
+from components.settings import SECRETS_DIRECTORY
 from components.stack import Stack
 from components.workload import Mount
 
-DIRECTORY = "/run/secrets"
 VERSION_LABEL = "medianest.secrets"
 
 
@@ -21,8 +21,9 @@ class SecretFiles(pulumi.ComponentResource):
 
     With a `version` every change of it makes a new volume, so that its consumer is replaced by one
     that has the new files while the old one still reads the old. Without one the files are replaced
-    in place. Files with empty content are left out. A consumer depends on this component, so that
-    the files are there before it starts.
+    in place, and one that is no longer given stays: where that can be, `names_of` is the version.
+    Files with empty content are left out. A consumer depends on this component, so that the files are
+    there before it starts.
     """
 
     mount: Mount
@@ -34,7 +35,7 @@ class SecretFiles(pulumi.ComponentResource):
         files: Mapping[str, pulumi.Output[str]],
         *,
         user: str,
-        version: pulumi.Output[str] | None = None,
+        version: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("medianest:index:SecretFiles", f"{consumer}-secrets", {}, opts)
@@ -51,11 +52,11 @@ class SecretFiles(pulumi.ComponentResource):
             f"{consumer}-secrets-loader",
             image=base_image(stack.root),
             volume=volume.name,
-            directory=DIRECTORY,
+            directory=SECRETS_DIRECTORY,
             files=pulumi.Output.secret(
                 pulumi.Output.all(**files).apply(
                     lambda contents: [
-                        UploadedFile(f"{DIRECTORY}/{name}", content, owner=user, mode="0400")
+                        UploadedFile(f"{SECRETS_DIRECTORY}/{name}", content, owner=user, mode="0400")
                         for name, content in sorted(contents.items())
                         if content
                     ]
@@ -64,5 +65,10 @@ class SecretFiles(pulumi.ComponentResource):
             labels=labels,
             opts=child,
         )
-        self.mount = Mount(volume.name, DIRECTORY, read_only=True)
+        self.mount = Mount(volume.name, SECRETS_DIRECTORY, read_only=True)
         self.register_outputs({})
+
+
+def names_of(files: Mapping[str, pulumi.Output[str]]) -> str:
+    """A version that changes with the names of the files, and not with what is in them."""
+    return " ".join(sorted(files))

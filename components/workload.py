@@ -32,7 +32,7 @@ class Mount:
 @dataclass(frozen=True)
 class HostMount:
     """A file or directory of the host, at the same or another path. Against the rules, but for the
-    exceptions of `hardening.EXCEPTIONS`."""
+    exceptions of a kind (hardening/kinds.py)."""
 
     source: str
     path: str

@@ -58,9 +58,9 @@ class Backends:
         """What all its threads and tasks are at. Raises BackendError."""
         return await self._ask("GET", container, self.settings.stack_dump, _QUICK_SECONDS)
 
-    async def restart_workers(self, container: Container) -> str:
-        """Have its worker processes replaced; returns what it said. Raises BackendError."""
-        return await self._ask("POST", container, self.settings.restart_workers, _WORKERS_SECONDS)
+    async def restart_workers(self, container: Container) -> None:
+        """Have its worker processes replaced. Raises BackendError."""
+        await self._ask("POST", container, self.settings.restart_workers, _WORKERS_SECONDS)
 
     async def _ask(
         self, method: str, container: Container, path: str, seconds: float, *, unwell: bool = False

@@ -38,9 +38,9 @@ QUERIES: Mapping[str, str] = {
     "worker_queue_age_seconds": "medianest_worker_queue_age_seconds",
     "worker_tasks_queued": "medianest_worker_tasks_queued",
     "cache_up": "medianest_cache_up",
-    "longest_transactions_seconds": "topk(10, pg_stat_activity_max_tx_duration)",
-    "postgres_connections": "pg_stat_activity_count",
-    "slowest_statements_seconds": "topk(10, rate(pg_stat_statements_seconds_total[5m]))",
+    "postgres_connections": "sum by (datname) (pg_stat_database_numbackends)",
+    "postgres_locks": "sum by (datname, mode) (pg_locks_count) > 0",
+    "postgres_deadlocks_per_second": "sum by (datname) (rate(pg_stat_database_deadlocks[5m]))",
     "container_memory_bytes": "medianest_container_memory_bytes",
     "container_cpu_cores": "rate(medianest_container_cpu_seconds_total[1m])",
 }
@@ -112,14 +112,12 @@ class Evidence:
         (directory / name).write_text(text[-LARGEST_FILE:], encoding="utf-8")
 
 
-def prune(directory: Path, keep: int) -> list[str]:
-    """Remove all but the newest cases. Returns the names of those that are gone."""
+def prune(directory: Path, keep: int) -> None:
+    """Remove all but the newest cases."""
     if not directory.is_dir():
-        return []
-    old = sorted(path for path in directory.iterdir() if path.is_dir())[: -keep or None]
-    for path in old:
+        return
+    for path in sorted(path for path in directory.iterdir() if path.is_dir())[: -keep or None]:
         shutil.rmtree(path, ignore_errors=True)
-    return [path.name for path in old]
 
 
 def _problem(problem: Problem) -> Mapping[str, Any]:

@@ -6,18 +6,21 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from guardian import dead_mans_switch
 from guardian.backends import BackendError, Backends
 from guardian.engine.client import EngineClient, EngineError, Event
 from guardian.engine.containers import Container
 from guardian.evidence import Evidence, prune
-from guardian.pager import Page, Pager
+from guardian.pager import TRY_AGAIN_SECONDS, Page, Pager
 from guardian.policy import restraint
 from guardian.policy.decisions import CHANGES, Decision, Do, decide
 from guardian.policy.problems import problems
 from guardian.policy.services import SERVICES
-from guardian.record.entries import Kind, Outcome
+from guardian.record.entries import Entry, Kind, Outcome
 from guardian.record.notebook import Notebook
 from guardian.settings import Settings
 from guardian.stack_watch import StackWatch
@@ -43,6 +46,7 @@ class Healer:
     watch: StackWatch
     settings: Settings
     beat: float = field(default_factory=time.monotonic)
+    _told_again: float = 0.0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -85,6 +89,7 @@ class Healer:
         for alert in memory.silent_alerts(time.time() - self.settings.alert_seconds):
             why = "it is not told of any more"
             self.notebook.note(Kind.ALERT, alert.name, Outcome.RESOLVED, about=alert.fingerprint, why=why)
+        await self._tell_again()
         view = await self.watch.look()
         memory.forget_others(item.name for item in view.containers)
         for about in restraint.recovered(view, memory, self.settings):
@@ -141,13 +146,26 @@ class Healer:
 
     async def _carry_out(self, decision: Decision, container: Container) -> Outcome:
         if decision.do is Do.RESTART_WORKERS:
-            await self.backends.restart_workers(container)
+            await self._looking(self.backends.restart_workers(container))
             return Outcome.DONE
         if decision.do is Do.START:
-            await self.engine.start(container.id)
+            await self._looking(self.engine.start(container.id))
         else:
-            await self.engine.restart(container.id, decision.stop_seconds)
+            await self._looking(self.engine.restart(container.id, decision.stop_seconds))
         return Outcome.DONE if await self._serves_again(container) else Outcome.FAILED
+
+    async def _looking(self, action: Awaitable[None]) -> None:
+        """Look on while something is done, which may take minutes: what is seen stays true, and the loop
+        is seen to go round. Raises what the action does."""
+        doing = asyncio.ensure_future(action)
+        try:
+            while not (await asyncio.wait({doing}, timeout=self.settings.look_seconds))[0]:
+                self.beat = time.monotonic()
+                with suppress(EngineError):
+                    await self.watch.look()
+            await doing
+        finally:
+            doing.cancel()
 
     async def _serves_again(self, container: Container) -> bool:
         """Wait until it is well: the next one's turn comes after that. Not when it cannot get well since
@@ -185,7 +203,28 @@ class Healer:
             why=page.summary,
             evidence=evidence,
             about=problem.about,
+            details={"page": page.about, "runbook": page.runbook},
         )
+
+    async def _tell_again(self) -> None:
+        """Pages that have reached nobody, once a minute at most. The journal has that it was tried once."""
+        memory, now = self.notebook.memory, time.monotonic()
+        lost = [page for about, page in memory.unsent.items() if about != dead_mans_switch.ABOUT]
+        if not lost or now - self._told_again < TRY_AGAIN_SECONDS:
+            return
+        self._told_again = now
+        told = await asyncio.gather(*(self.pager.deliver(_late(page), time.time()) for page in lost))
+        for page in (page for page, sent in zip(lost, told, strict=True) if sent):
+            self.notebook.note(
+                page.kind,
+                page.what,
+                Outcome.SENT,
+                component=page.component,
+                container=page.container,
+                why=page.why,
+                evidence=page.evidence,
+                about=page.about,
+            )
 
     def _decided(self, decision: Decision, outcome: Outcome, evidence: str = "") -> None:
         """Write a decision down once, however often it is made."""
@@ -219,3 +258,16 @@ class Healer:
             about=decision.problem.about,
             details=dict(details),
         )
+
+
+def _late(page: Entry) -> Page:
+    """A page that the journal has, which says by now of when it is."""
+    noticed = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(page.at))
+    return Page(
+        component=page.component,
+        summary=f"{page.why} (noticed {noticed}: it could not be told before)",
+        about=str(page.details.get("page", page.about)),
+        container=page.container,
+        evidence=page.evidence,
+        runbook=str(page.details.get("runbook", "")),
+    )

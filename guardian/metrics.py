@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -17,6 +16,8 @@ from guardian.record.notebook import Notebook
 from guardian.stack_watch import StackWatch
 
 _LABELS = ("component", "container")
+# One without a health check is well while it runs.
+_WELL = (Health.HEALTHY, Health.NONE)
 
 
 class GuardianMetrics(Collector):
@@ -35,7 +36,7 @@ class GuardianMetrics(Collector):
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        view = self._watch.view
+        view = self._watch.fresh
         containers = list(view.containers) if view else []
         yield from self._state(containers)
         yield from self._use(containers)
@@ -53,7 +54,7 @@ class GuardianMetrics(Collector):
         for item in containers:
             labels = (item.component, item.name)
             running.add_metric(labels, item.state == "running")
-            healthy.add_metric(labels, item.state == "running" and item.health is not Health.UNHEALTHY)
+            healthy.add_metric(labels, item.state == "running" and item.health in _WELL)
             paused.add_metric(labels, item.state == "paused")
             restarts.add_metric(labels, item.restarts)
             killed.add_metric(labels, item.oom_killed)
@@ -76,13 +77,13 @@ class GuardianMetrics(Collector):
         yield from (memory, cpu, processes)
 
     def _own(self) -> Iterator[Metric]:
-        memory, view = self._notebook.memory, self._watch.view
+        memory, view, fresh = self._notebook.memory, self._watch.view, self._watch.fresh
         actions = CounterMetricFamily(
             "medianest_guardian_actions",
             "What was done to containers, as far as is remembered.",
             labels=["component"],
         )
-        for component, number in Counter(acted.component for acted in memory.acted).items():
+        for component, number in memory.actions.items():
             actions.add_metric([component], number)
         yield actions
         yield GaugeMetricFamily(
@@ -93,16 +94,16 @@ class GuardianMetrics(Collector):
         yield GaugeMetricFamily(
             "medianest_guardian_deploying",
             "1 while it keeps its hands off for a deploy.",
-            bool(view and view.deploying),
+            bool(fresh and fresh.deploying),
         )
         yield GaugeMetricFamily(
             "medianest_guardian_last_look_seconds",
-            "When it last saw the stack, since 1970.",
+            "When it last saw the stack, since 1970; 0 before the first time.",
             view.now if view else 0,
         )
         yield GaugeMetricFamily(
             "medianest_guardian_watchdog_seconds",
-            "When the Watchdog alert last came, since 1970.",
+            "When the Watchdog alert last came, since 1970; 0 before the first since its start.",
             memory.watchdog_at,
         )
 

@@ -14,6 +14,8 @@ from guardian.alerts import PAGE
 from guardian.settings import Settings, secret
 
 _SECONDS = 5.0
+# Between two attempts at a page that has reached nobody.
+TRY_AGAIN_SECONDS = 60.0
 
 log = logging.getLogger("guardian")
 
@@ -40,6 +42,10 @@ class Pager:
     async def send(self, page: Page, now: float) -> bool:
         """Whether somebody was told."""
         log.critical(page.summary, extra={"page": page.about, "evidence": page.evidence})
+        return await self.deliver(page, now)
+
+    async def deliver(self, page: Page, now: float) -> bool:
+        """The same for one that the log has already."""
         alert = self._alert(page, now)
         if await self._post(f"{self.settings.alertmanager}/api/v2/alerts", [alert]):
             return True

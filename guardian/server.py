@@ -16,7 +16,7 @@ from guardian.record.notebook import Notebook
 from guardian.settings import Settings, secret
 
 LARGEST_BODY = 4 * 1024 * 1024
-# A loop that has not gone round for so long hangs. A restart may take a minute, of which it tells.
+# A loop that has not gone round for so long hangs: it goes round while something is done, too.
 HUNG_SECONDS = 120.0
 
 log = logging.getLogger("guardian")
@@ -72,8 +72,7 @@ class Server:
 
     async def ready(self, _: web.Request) -> web.Response:
         """200 when it has seen the stack a moment ago."""
-        view = self._healer.watch.view
-        seen = view is not None and time.time() - view.now < HUNG_SECONDS
+        seen = self._healer.watch.fresh is not None
         return web.json_response({"seen": seen}, status=200 if seen else 503)
 
     def _known(self, request: web.Request) -> bool:
@@ -85,7 +84,7 @@ class Server:
 
     def _fires(self, alert: Alert) -> None:
         if alert.name == WATCHDOG:
-            self._notebook.note(Kind.WATCH, WATCHDOG)
+            self._notebook.memory.watchdog_came(time.time())
             return
         if alert.name == PAGE:
             return

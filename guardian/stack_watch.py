@@ -19,6 +19,8 @@ _TWO_RELEASES_SECONDS = 600.0
 # What no event told of is seen all the same.
 _INSPECTED_AGAIN_SECONDS = 60.0
 _RECONNECT_SECONDS = (0.5, 10.0)
+# What was seen so long ago tells nothing of now.
+STALE_SECONDS = 120.0
 
 log = logging.getLogger("guardian")
 
@@ -53,6 +55,12 @@ class StackWatch:
         since = (dict(self._running_since), dict(self._serving_since))
         self.view = View(now, containers, alerts, update, blames, *since)
         return self.view
+
+    @property
+    def fresh(self) -> View | None:
+        """What was seen last, None when that is too long ago to tell of now."""
+        known = self.view
+        return known if known is not None and time.time() - known.now < STALE_SECONDS else None
 
     async def follow(self, heard: Callable[[Event], None]) -> None:
         """Hand over every event, for ever. What happened while nobody listened is handed over too, as far

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -62,9 +63,8 @@ def status(stack: StackArgument, as_json: JsonOption = False) -> None:
 
     output, session = Output(as_json), open_session()
     state = session.deployed(stack)
-    api = connect(session.environment)
-    containers = gather(api, session.project.name, stack, state.outputs["containers"])
-    api.close()
+    with closing(connect(session.environment)) as api:
+        containers = gather(api, session.project.name, stack, state.outputs["containers"])
     well = bool(containers) and all(container.is_well for container in containers)
     outputs = {key: state.outputs.get(key) for key in ("url", "release", "owner", "pin")}
     output.document(

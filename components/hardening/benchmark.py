@@ -122,5 +122,9 @@ ITEMS: tuple[Item, ...] = (
     Item("5.29", "a limit on processes"),
     Item("5.30", "not the default bridge"),
     Item("5.31", "not the host's user namespace"),
-    Item("5.32", "no Docker socket", "no container has it, whatever the path or the kind of the mount"),
+    Item(
+        "5.32",
+        "no Docker socket",
+        "the engine proxy alone has it, whatever the path or the kind of the mount",
+    ),
 )

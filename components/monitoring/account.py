@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.configuration import team_secret
-from components.settings import SERVICE_SECRETS
+from components.service_secret import service_secret
 from components.stack import Stack
 from components.stack_secret import StackSecret
 
@@ -26,12 +25,5 @@ def monitoring_account(
     """The account `prefix`_a or `prefix`_b of `service`; None where the stack is not watched."""
     if not stack.settings.monitoring.enabled:
         return None
-    name = f"{service}_monitoring_password"
-    secret = StackSecret(
-        name,
-        SERVICE_SECRETS[name],
-        team_secret(name),
-        generation=stack.settings.generation(name),
-        opts=opts,
-    )
+    secret = service_secret(stack, f"{service}_monitoring_password", opts)
     return MonitoringAccount(secret.slot.apply(lambda slot: f"{prefix}_{slot}"), secret)

@@ -7,24 +7,27 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_docker as docker
 
-from components.build_context import base_image
-from components.containers import UploadedFile, load_files, run_workload, volume_labels
+from components.configuration_files import configuration_files
+from components.containers import run_workload, volume_labels
 from components.images import ServiceImage
-from components.monitoring.notifying import GUARDIAN_TOKEN, alertmanager_configuration
+from components.monitoring.notifying import alertmanager_configuration
 from components.monitoring.scraping import ALERTMANAGER_PORT, HEALTH_SECONDS
-from components.secret_files import SecretFiles
-from components.settings import SettingsError
+from components.secret_files import SecretFiles, names_of
+from components.settings import GUARDIAN_TOKEN, SettingsError
 from components.stack import Stack
 from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 
 USER = "9093"
 CONFIGURATION = "/etc/alertmanager"
 DATA = "/var/lib/alertmanager"
+# With the feature the figures on messages have the receiver as a label: `receiver_name`.
+COMMAND = ["--log.level=warn", "--enable-feature=receiver-name-in-metrics"]
 
 
 class Alertmanager(pulumi.ComponentResource):
     """`given` are the secrets of TEAM_SECRETS that the team has set. It reads its secret files with
-    every message that it sends, so that a rotation replaces them in place."""
+    every message that it sends, so that a rotation replaces them in place. One that comes or goes is a
+    new volume, and a new container."""
 
     containers: list[docker.Container]
     volume: pulumi.Output[str]
@@ -42,34 +45,18 @@ class Alertmanager(pulumi.ComponentResource):
         monitoring = stack.settings.monitoring
         child = pulumi.ResourceOptions(parent=self)
         labels = stack.labels("alertmanager")
-        files = SecretFiles(
+        secrets = {
+            GUARDIAN_TOKEN: guardian_token,
+            **{name: _checked(name, value) for name, value in given.items()},
+        }
+        files = SecretFiles(stack, "alertmanager", secrets, user=USER, version=names_of(secrets), opts=child)
+        data = docker.Volume("alertmanager-data", docker.VolumeArgs(labels=volume_labels(labels)), child)
+        configuration = configuration_files(
             stack,
             "alertmanager",
-            {
-                GUARDIAN_TOKEN: guardian_token,
-                **{name: _checked(name, value) for name, value in given.items()},
-            },
+            CONFIGURATION,
+            {"alertmanager.yml": alertmanager_configuration(monitoring, given.keys())},
             user=USER,
-            opts=child,
-        )
-        configuration = docker.Volume(
-            "alertmanager-configuration", docker.VolumeArgs(labels=volume_labels(labels)), child
-        )
-        data = docker.Volume("alertmanager-data", docker.VolumeArgs(labels=volume_labels(labels)), child)
-        loader = load_files(
-            "alertmanager-configuration-loader",
-            image=base_image(stack.root),
-            volume=configuration.name,
-            directory=CONFIGURATION,
-            files=[
-                UploadedFile(
-                    f"{CONFIGURATION}/alertmanager.yml",
-                    alertmanager_configuration(monitoring, given.keys()),
-                    owner=USER,
-                    mode="0444",
-                )
-            ],
-            labels=stack.labels("alertmanager-configuration"),
             opts=child,
         )
         self.containers = run_workload(
@@ -78,13 +65,9 @@ class Alertmanager(pulumi.ComponentResource):
                 component="alertmanager",
                 image=image.id,
                 user=USER,
-                command=["--log.level=warn"],
+                command=COMMAND,
                 environment={"GOMEMLIMIT": f"{monitoring.alertmanager.limits.memory_mb // 2}MiB"},
-                mounts=[
-                    Mount(configuration.name, CONFIGURATION, read_only=True),
-                    Mount(data.name, DATA),
-                    files.mount,
-                ],
+                mounts=[configuration.mount, Mount(data.name, DATA), files.mount],
                 tmpfs={
                     "/tmp": "rw,noexec,nosuid,nodev,size=16m",  # noqa: S108 - inside the container
                     "/run/alertmanager": f"rw,noexec,nosuid,nodev,size=4m,uid={USER},gid={USER},mode=0750",
@@ -95,7 +78,7 @@ class Alertmanager(pulumi.ComponentResource):
                 probe=Probe(["http-probe", str(ALERTMANAGER_PORT), "/-/ready"], interval=HEALTH_SECONDS),
                 update=UpdatePolicy.STOP_FIRST,
             ),
-            pulumi.ResourceOptions(parent=self, depends_on=[loader, files]),
+            pulumi.ResourceOptions(parent=self, depends_on=[configuration.loader, files]),
         )
         self.volume = data.name
         self.register_outputs({})

@@ -16,7 +16,7 @@ from components.monitoring.prometheus import Prometheus
 from components.networks import Networks
 from components.postgres import Postgres
 from components.redis import Redis
-from components.settings import TEAM_SECRETS
+from components.settings import GUARDIAN_TOKEN, TEAM_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
 
@@ -57,7 +57,7 @@ class Monitoring(pulumi.ComponentResource):
                         **backend.secrets,
                         "postgres_monitoring_password": postgres.monitoring.secret,
                         "redis_monitoring_password": redis.monitoring.secret,
-                        "guardian_token": guardian_token,
+                        GUARDIAN_TOKEN: guardian_token,
                     }.items()
                 },
                 child,

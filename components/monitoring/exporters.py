@@ -17,7 +17,8 @@ from components.monitoring.scraping import (
     POSTGRES_EXPORTER_PORT,
     REDIS_EXPORTER_PORT,
 )
-from components.secret_files import DIRECTORY, SecretFiles
+from components.secret_files import SecretFiles
+from components.settings import SECRETS_DIRECTORY
 from components.stack import Stack
 from components.workload import Attachment, Probe, UpdatePolicy, Workload
 
@@ -96,7 +97,7 @@ class Exporters(pulumi.ComponentResource):
                     "DATA_SOURCE_URI": f"postgres:5432/{database}?sslmode=disable"
                     f"&connect_timeout={ANSWER_SECONDS}&application_name=postgres-exporter",
                     "DATA_SOURCE_USER": postgres.name,
-                    "DATA_SOURCE_PASS_FILE": f"{DIRECTORY}/password",
+                    "DATA_SOURCE_PASS_FILE": f"{SECRETS_DIRECTORY}/password",
                 },
                 secret_files("postgres-exporter", postgres, postgres.secret.current),
             ),
@@ -108,7 +109,7 @@ class Exporters(pulumi.ComponentResource):
                 {
                     "REDIS_ADDR": f"redis://{address}",
                     "REDIS_USER": redis.name,
-                    "REDIS_PASSWORD_FILE": f"{DIRECTORY}/password",
+                    "REDIS_PASSWORD_FILE": f"{SECRETS_DIRECTORY}/password",
                 },
                 secret_files("redis-exporter", redis, redis_passwords),
             ),

@@ -10,10 +10,8 @@ import yaml
 from components.monitoring.rules.watch import WATCHDOG
 from components.monitoring.scraping import GUARDIAN_PORT
 from components.monitoring.windows import duration
-from components.settings import EmailSettings, MonitoringSettings
+from components.settings import GUARDIAN_TOKEN, SECRETS_DIRECTORY, EmailSettings, MonitoringSettings
 
-SECRETS = "/run/secrets"
-GUARDIAN_TOKEN = "guardian_token"  # noqa: S105 - the name of a file
 DOWN = "alertname=ServiceDown"
 # What the guardian sends when it needs a person.
 PAGE = "GuardianPage"
@@ -90,13 +88,13 @@ def _guardian() -> dict[str, Any]:
     return {
         "url": GUARDIAN_URL,
         "http_config": {
-            "authorization": {"type": "Bearer", "credentials_file": f"{SECRETS}/{GUARDIAN_TOKEN}"}
+            "authorization": {"type": "Bearer", "credentials_file": f"{SECRETS_DIRECTORY}/{GUARDIAN_TOKEN}"}
         },
     }
 
 
 def _webhook(secret: str, given: Collection[str]) -> list[dict[str, Any]]:
-    return [{"url_file": f"{SECRETS}/{secret}"}] if secret in given else []
+    return [{"url_file": f"{SECRETS_DIRECTORY}/{secret}"}] if secret in given else []
 
 
 def _team(email: EmailSettings | None, given: Collection[str]) -> dict[str, Any]:
@@ -113,6 +111,6 @@ def _team(email: EmailSettings | None, given: Collection[str]) -> dict[str, Any]
         if email.user:
             mail["auth_username"] = email.user
             if "smtp_password" in given:
-                mail["auth_password_file"] = f"{SECRETS}/smtp_password"
+                mail["auth_password_file"] = f"{SECRETS_DIRECTORY}/smtp_password"
         receiver["email_configs"] = [{"to": address, **mail} for address in email.to]
     return receiver

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_docker as docker
 
-from components.build_context import base_image
-from components.containers import UploadedFile, load_files, run_workload, volume_labels
+from components.configuration_files import configuration_files
+from components.containers import run_workload, volume_labels
 from components.images import ServiceImage
 from components.monitoring.rules import rules_file
 from components.monitoring.scraping import HEALTH_SECONDS, PROMETHEUS_PORT, prometheus_configuration
@@ -38,25 +38,18 @@ class Prometheus(pulumi.ComponentResource):
         settings = stack.settings.monitoring.prometheus
         child = pulumi.ResourceOptions(parent=self)
         labels = stack.labels("prometheus")
-        configuration = docker.Volume(
-            "prometheus-configuration", docker.VolumeArgs(labels=volume_labels(labels)), child
-        )
         data = docker.Volume("prometheus-data", docker.VolumeArgs(labels=volume_labels(labels)), child)
-        loader = load_files(
-            "prometheus-configuration-loader",
-            image=base_image(stack.root),
-            volume=configuration.name,
-            directory=CONFIGURATION,
-            files=pulumi.Output.all(**secrets_made).apply(
-                lambda made: [
-                    UploadedFile(f"{CONFIGURATION}/{name}", content, owner=USER, mode="0444")
-                    for name, content in {
-                        "prometheus.yml": prometheus_configuration(stack.project, stack.name, stack.settings),
-                        "rules.yml": rules_file(stack.settings, made),
-                    }.items()
-                ]
+        configuration = configuration_files(
+            stack,
+            "prometheus",
+            CONFIGURATION,
+            pulumi.Output.all(**secrets_made).apply(
+                lambda made: {
+                    "prometheus.yml": prometheus_configuration(stack.project, stack.name, stack.settings),
+                    "rules.yml": rules_file(stack.settings, made),
+                }
             ),
-            labels=stack.labels("prometheus-configuration"),
+            user=USER,
             opts=child,
         )
         self.containers = run_workload(
@@ -72,10 +65,7 @@ class Prometheus(pulumi.ComponentResource):
                 ],
                 # Half of the limit for what is alive: the rest is for what is read from disk.
                 environment={"GOMEMLIMIT": f"{settings.limits.memory_mb // 2}MiB", "GOGC": "50"},
-                mounts=[
-                    Mount(configuration.name, CONFIGURATION, read_only=True),
-                    Mount(data.name, DATA),
-                ],
+                mounts=[configuration.mount, Mount(data.name, DATA)],
                 tmpfs={
                     "/tmp": "rw,noexec,nosuid,nodev,size=16m",  # noqa: S108 - inside the container
                     "/run/prometheus": f"rw,noexec,nosuid,nodev,size=4m,uid={USER},gid={USER},mode=0750",
@@ -87,7 +77,7 @@ class Prometheus(pulumi.ComponentResource):
                 update=UpdatePolicy.STOP_FIRST,
                 grace_seconds=30,
             ),
-            pulumi.ResourceOptions(parent=self, depends_on=[loader]),
+            pulumi.ResourceOptions(parent=self, depends_on=[configuration.loader]),
         )
         self.volume = data.name
         self.register_outputs({})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from components.settings.base import SECRET_NAME, LimitSettings, Port, Settings, UrlPath
+from components.settings.base import SECRET_NAME, LimitSettings, Port, ProjectPath, Settings, UrlPath
 from components.settings.monitoring import TEAM_SECRETS
 
 COMPONENT_KEYS = frozenset(
@@ -17,25 +17,20 @@ COMPONENT_KEYS = frozenset(
         *("environments", "lease"),
     }
 )
-# File names that the toolkit writes into /run/secrets itself.
-RESERVED_FILES = frozenset({"database_url", "redis_url", "guardian_token"})
+# By which the guardian is known to backends, and Alertmanager to it: a secret, and the name of its file.
+GUARDIAN_TOKEN = "guardian_token"  # noqa: S105 - a name
+# File names that the toolkit writes into SECRETS_DIRECTORY itself.
+RESERVED_FILES = frozenset({"database_url", "redis_url", GUARDIAN_TOKEN})
 
 
 class BuildSettings(Settings):
     """How the backend's image is built."""
 
-    context: str = Field("app", description="Build context, relative to the project's root.")
-    dockerfile: str = Field("Dockerfile", description="Dockerfile, relative to the context.")
+    context: ProjectPath = Field("app", description="Build context, relative to the project's root.")
+    dockerfile: ProjectPath = Field("Dockerfile", description="Dockerfile, relative to the context.")
     target: str | None = Field("production", description="Stage to build; null for the last one.")
     args: dict[str, str] = Field({}, description="Build arguments. BASE_IMAGE is always set beside them.")
     cache_from: list[str] = Field([], description="Images of your own registry to take cached layers from.")
-
-    @field_validator("context", "dockerfile")
-    @classmethod
-    def _inside_the_project(cls, path: str) -> str:
-        if path.startswith("/") or ".." in path.split("/"):
-            raise ValueError("must be a path below the project's root")
-        return path
 
 
 class HealthSettings(Settings):
@@ -74,11 +69,11 @@ SERVICE_SECRETS: Mapping[str, SecretSettings] = {
     "postgres_password": SecretSettings(length=40),
     "redis_password": SecretSettings(length=40),
     # 43 characters of base64 are 256 bits.
-    "backup_key": SecretSettings(length=43, minimum_length=32, previous=True),
+    "backup_key": SecretSettings(length=43, minimum_length=32),
     # Of a stack that is watched (`monitoring.enabled`).
     "postgres_monitoring_password": SecretSettings(length=40),
     "redis_monitoring_password": SecretSettings(length=40),
-    "guardian_token": SecretSettings(length=48, minimum_length=32, previous=True),
+    GUARDIAN_TOKEN: SecretSettings(length=48, minimum_length=32),
 }
 
 

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 STACK_NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 SECRET_NAME = re.compile(r"[a-z][a-z0-9_]{1,62}")
+# Where a container finds its secrets, as files.
+SECRETS_DIRECTORY = "/run/secrets"
 
 
 def one_address(text: str) -> str:
@@ -25,10 +27,18 @@ def one_address(text: str) -> str:
     return text
 
 
+def inside_the_project(path: str) -> str:
+    """A path below the project's root. Raises ValueError for anything else."""
+    if path.startswith("/") or ".." in path.split("/"):
+        raise ValueError("must be a path below the project's root")
+    return path
+
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 UrlPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]*$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 HostAddress = Annotated[str, AfterValidator(one_address)]
+ProjectPath = Annotated[str, AfterValidator(inside_the_project)]
 MemoryMb = Annotated[int, Field(ge=16)]
 
 

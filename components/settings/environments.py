@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from components.settings.base import Port, Settings
+from components.settings.base import Port, ProjectPath, Settings
 
 Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[mhd]$", description="30m, 24h, 7d")]
 
@@ -24,7 +24,7 @@ class EnvironmentsSettings(Settings):
     seed: Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="The command in the backend's container that fills a new one with demo data."
     )
-    sanitise: str | None = Field(
+    sanitise: ProjectPath | None = Field(
         None,
         description="SQL, relative to the project's root, that takes out of a copy of this stack's database "
         "what nobody else may see. Without it there is no copy.",
@@ -38,13 +38,6 @@ class EnvironmentsSettings(Settings):
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError("only {name} and {port} can be filled in") from error
         return url
-
-    @field_validator("sanitise")
-    @classmethod
-    def _inside_the_project(cls, path: str | None) -> str | None:
-        if path is not None and (path.startswith("/") or ".." in path.split("/")):
-            raise ValueError("must be a path below the project's root")
-        return path
 
     @model_validator(mode="after")
     def _a_range(self) -> EnvironmentsSettings:

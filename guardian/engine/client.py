@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from guardian.engine.containers import Container, Document, container, seconds
+from guardian.engine.containers import Document, seconds
 from guardian.labels import COMPONENT, SINCE
 
 _SECONDS = 20.0
@@ -49,10 +49,6 @@ class EngineClient:
         """One container's document, without its environment."""
         found: Document = await self._json(f"/containers/{identifier}/json")
         return found
-
-    async def container(self, identifier: str) -> Container:
-        """The same, read."""
-        return container(await self.inspect(identifier))
 
     async def stats(self, identifier: str) -> Document:
         """What a container uses at this moment."""
@@ -94,7 +90,10 @@ class EngineClient:
             raise EngineError(f"events: {type(error).__name__}") from error
 
     async def _json(self, path: str) -> Any:
-        return json.loads(await self._ask("GET", path))
+        try:
+            return json.loads(await self._ask("GET", path))
+        except ValueError:
+            raise EngineError(f"GET {path.partition('?')[0]}: the answer is not JSON") from None
 
     async def _ask(self, method: str, path: str, total: float = _SECONDS) -> bytes:
         timeout = aiohttp.ClientTimeout(total=total, sock_connect=5)

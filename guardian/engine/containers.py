@@ -41,7 +41,6 @@ class Container:
     release: str = ""
     created: float = 0.0
     started: float = 0.0
-    finished: float = 0.0
     exit_code: int = 0
     oom_killed: bool = False
     restarts: int = 0
@@ -72,7 +71,6 @@ def container(document: Document) -> Container:
         release=labels.get(RELEASE, ""),
         created=seconds(document.get("Created", "")),
         started=seconds(state.get("StartedAt", "")),
-        finished=seconds(state.get("FinishedAt", "")),
         exit_code=state.get("ExitCode", 0),
         oom_killed=bool(state.get("OOMKilled")),
         restarts=document.get("RestartCount", 0),

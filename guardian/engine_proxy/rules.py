@@ -55,13 +55,13 @@ RULES: Sequence[Rule] = (
     Rule(Kind.PING, "GET", "/_ping"),
     Rule(Kind.LIST, "GET", "/containers/json", {"all": _YES_OR_NO}),
     Rule(Kind.INSPECT, "GET", f"/containers/{_ID}/json"),
-    Rule(Kind.STATS, "GET", f"/containers/{_ID}/stats", {"stream": _YES_OR_NO, "one-shot": _YES_OR_NO}),
+    Rule(Kind.STATS, "GET", f"/containers/{_ID}/stats", {"stream": "0|false", "one-shot": _YES_OR_NO}),
     Rule(
         Kind.LOGS,
         "GET",
         f"/containers/{_ID}/logs",
         {
-            **dict.fromkeys(("stdout", "stderr", "timestamps", "follow"), _YES_OR_NO),
+            **dict.fromkeys(("stdout", "stderr", "timestamps"), _YES_OR_NO),
             **dict.fromkeys(("since", "until"), _MOMENT),
             "tail": "[0-9]{1,5}",
         },
@@ -72,7 +72,7 @@ RULES: Sequence[Rule] = (
     Rule(Kind.START, "POST", f"/containers/{_ID}/start"),
 )
 # Their answers go on for as long as somebody listens.
-ENDLESS = frozenset({Kind.EVENTS, Kind.LOGS, Kind.STATS})
+ENDLESS = frozenset({Kind.EVENTS})
 
 
 class RefusedError(Exception):
@@ -137,7 +137,7 @@ def _checked(rule: Rule, query: str) -> dict[str, str]:
 
 
 def _forced(kind: Kind, ownership: Ownership) -> dict[str, str]:
-    """Filters, so that nothing of others is even seen. Whoever asks cannot set any."""
+    """Filters, so that nothing of others is even seen, which whoever asks cannot set; and an end."""
     own = ownership.labels
     if kind is Kind.LIST:
         return {"filters": json.dumps({"label": own})}
@@ -146,4 +146,7 @@ def _forced(kind: Kind, ownership: Ownership) -> dict[str, str]:
         return {"filters": json.dumps({"type": ["container"], "event": EVENTS, "label": own})}
     if kind is Kind.MARKS:
         return {"filters": json.dumps({"label": [*own, f"{labels.COMPONENT}={labels.DEPLOYING}"]})}
+    if kind is Kind.STATS:
+        # What the engine does without the parameter goes on for ever.
+        return {"stream": "false"}
     return {}

@@ -7,7 +7,6 @@ import json
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -112,11 +111,23 @@ class EngineProxy:
             if "Content-Type" in answer.headers:
                 response.content_type = answer.content_type
             await response.prepare(request)
-            with suppress(ConnectionResetError):
+            try:
                 async for part in answer.content.iter_any():
                     await response.write(part)
                 await response.write_eof()
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                _cut_off(request, error)
             return response
+
+
+def _cut_off(request: web.Request, error: Exception) -> None:
+    """End a connection whose answer has begun: there is no second one to tell of a failure, and the
+    part that was sent must not look like the whole."""
+    if request.transport is None or request.transport.is_closing():
+        # Whoever asked has gone.
+        return
+    log.error("the engine's answer broke off", extra={"error": type(error).__name__})
+    request.transport.abort()
 
 
 def _url(target: str) -> URL:

@@ -32,7 +32,7 @@ class View:
         return [item for item in self.containers if item.component == component]
 
     def down(self, component: str) -> bool:
-        """Whether a service does not serve: a container of it is not well, or an alert says so."""
+        """Whether a service does not serve: no container of it is well, or an alert says so."""
         own = self.of(component)
         alerted = any(
             alert.component == component and alert.critical and alert.name.endswith(_DOWN)

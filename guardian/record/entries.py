@@ -17,7 +17,6 @@ class Kind(StrEnum):
     ACTION = "action"
     PAGE = "page"
     REPORT = "report"
-    WATCH = "watch"
 
 
 class Outcome(StrEnum):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from guardian.alerts import Alert, alert
 from guardian.record.entries import Entry, Kind, Outcome
@@ -12,6 +13,9 @@ from guardian.record.entries import Entry, Kind, Outcome
 # A container that dies so soon after it was told to has not died by itself.
 ASKED_SECONDS = 120.0
 _KEPT = 200
+# What makes the engine tell of a stop or a start that nobody else has asked for.
+_OF_CONTAINERS = frozenset({"start", "restart"})
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Memory:
 
     def __init__(self) -> None:
         self.acted: list[Acted] = []
+        self.actions: Counter[str] = Counter()
+        """By service, how often something was done: all that the journal has, which `acted` has not."""
         self.alerts: dict[str, Alert] = {}
         self.told_at: dict[str, float] = {}
         """By an alert's fingerprint, when Alertmanager last said that it fires."""
@@ -41,6 +47,8 @@ class Memory:
         """Services and containers that nothing is done to any more, and since when."""
         self.told: dict[str, float] = {}
         """By what it is about, when a page or an investigation was last made."""
+        self.unsent: dict[str, Entry] = {}
+        """By what they are about, pages that have reached nobody yet."""
         self.decided: dict[str, str] = {}
         """By what it is about, the last decision, so that the journal has it once."""
         self.reported: dict[str, float] = {}
@@ -62,15 +70,17 @@ class Memory:
             case Kind.DECISION:
                 self._apply_decision(added)
             case Kind.PAGE:
-                self.told[added.about] = added.at
+                self._apply_page(added)
             case Kind.REPORT:
                 self.reported[added.what] = added.at
-            case Kind.WATCH:
-                self.watchdog_at = added.at
 
     def fires_still(self, fingerprint: str, at: float) -> None:
         """An alert was told of again: nothing to write down."""
         self.told_at[fingerprint] = at
+
+    def watchdog_came(self, at: float) -> None:
+        """The Watchdog fires still: it comes twice a minute, and a restart begins to wait anew."""
+        self.watchdog_at = at
 
     def silent_alerts(self, since: float) -> list[Alert]:
         """Alerts that were not told of again since a moment. Alertmanager does not say of one that it
@@ -103,11 +113,23 @@ class Memory:
             not_before = added.at + float(added.details.get("retry_in", 0))
             self.acted.append(Acted(added.at, added.component, added.container, added.about, not_before))
             del self.acted[:-_KEPT]
-            # The engine's own word on it comes a moment later.
-            self._asked[added.container] = added.at
-            self._own.add(added.container)
+            self.actions[added.component] += 1
+            if added.what in _OF_CONTAINERS:
+                # The engine's own word on it comes a moment later.
+                self._asked[added.container] = added.at
+                self._own.add(added.container)
         elif added.what == "investigate":
-            self.told[added.about] = added.at
+            _keep(self.told, added.about, added.at)
+        elif added.outcome == Outcome.FAILED:
+            # The start that would have ended it may never come: the next stop is somebody's.
+            self._own.discard(added.container)
+
+    def _apply_page(self, added: Entry) -> None:
+        _keep(self.told, added.about, added.at)
+        if added.outcome == Outcome.NOT_SENT:
+            _keep(self.unsent, added.about, added)
+        else:
+            self.unsent.pop(added.about, None)
 
     def _apply_event(self, added: Entry) -> None:
         name = added.container
@@ -139,9 +161,15 @@ class Memory:
             self.given_up[added.about] = added.at
         elif added.outcome == Outcome.RECOVERED:
             self.given_up.pop(added.about, None)
-        self.decided[added.about] = added.why
-        while len(self.decided) > _KEPT:
-            del self.decided[next(iter(self.decided))]
+        _keep(self.decided, added.about, added.why)
+
+
+def _keep(known: dict[str, _T], about: str, value: _T) -> None:
+    """As the newest of not too many."""
+    known.pop(about, None)
+    known[about] = value
+    while len(known) > _KEPT:
+        del known[next(iter(known))]
 
 
 def remembered(entries: Iterable[Entry]) -> Memory:

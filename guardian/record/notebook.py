@@ -20,6 +20,9 @@ class Notebook:
     def __init__(self, directory: Path) -> None:
         self._journal = Journal(directory)
         self.memory = remembered(self._journal.read())
+        for fingerprint in self.memory.alerts:
+            # Nobody could tell of it while the guardian did not run.
+            self.memory.fires_still(fingerprint, time.time())
 
     def note(
         self,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-LARGEST_BYTES = 32 * 1024 * 1024
+# A month of a health report each minute fits in: it is only there for what nobody has foreseen.
+LARGEST_BYTES = 256 * 1024 * 1024
 _DAY = 86400.0
 
 
 class History:
-    """Reports below a directory. What is too old, or too much, is dropped when the file is rewritten."""
+    """Reports below a directory. What is older than `days` is dropped now and then; what is too much at once,
+    to half of what there may be. The file is never held in memory: the guardian has little of it."""
 
     def __init__(self, directory: Path, days: int, largest_bytes: int = LARGEST_BYTES) -> None:
         self._directory = directory
@@ -45,19 +48,36 @@ class History:
                     continue
 
     def _tidy(self, kind: str, now: float) -> None:
-        lines = [json.dumps(report) for report in self.read(kind, now - self._days * _DAY)]
-        size, kept = 0, []
-        for line in reversed(lines):
-            size += len(line) + 1
-            # Half, so that it is not rewritten for the next line again.
-            if size > self._largest / 2:
-                break
-            kept.append(line)
         path = self._path(kind)
-        new = path.with_suffix(".new")
-        new.write_text("".join(f"{line}\n" for line in reversed(kept)), encoding="utf-8")
-        new.replace(path)
+        with path.open("rb") as old:
+            start = self._start(old, now - self._days * _DAY, path.stat().st_size)
+            if start:
+                old.seek(start)
+                new = path.with_suffix(".new")
+                with new.open("wb") as file:
+                    shutil.copyfileobj(old, file)
+                new.replace(path)
         self._tidied[kind] = now
+
+    def _start(self, file: BinaryIO, since: float, size: int) -> int:
+        """Where what is kept begins. Reports stand in the order in which they were made."""
+        start, most = 0, None
+        for line in file:
+            if most is None and _moment(line) >= since:
+                # Half, so that it is not rewritten for the next line again.
+                most = size if size - start <= self._largest else self._largest // 2
+            if most is not None and size - start <= most:
+                return start
+            start += len(line)
+        return start
 
     def _path(self, kind: str) -> Path:
         return self._directory / f"{kind}.jsonl"
+
+
+def _moment(line: bytes) -> float:
+    """When a report was made; 0 for a line that is none."""
+    try:
+        return float(json.loads(line)["at"])
+    except (ValueError, KeyError, TypeError):
+        return 0.0

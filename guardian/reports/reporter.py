@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -53,7 +53,7 @@ class Reporter:
                     log.critical("a report failed", exc_info=True, extra={"report": report})
                     self.notebook.note(Kind.REPORT, report, Outcome.FAILED)
 
-    async def make(self, report: Report, view: View) -> Mapping[str, Any]:
+    async def make(self, report: Report, view: View) -> None:
         """Make one report of what is seen."""
         content = await self._content(report, view)
         self.history.add(report, time.time(), content)
@@ -61,7 +61,6 @@ class Reporter:
         healthy = bool(content.get("healthy", True))
         log.log(logging.INFO if healthy else logging.CRITICAL, "%s: %s", report, said)
         self.notebook.note(Kind.REPORT, report, Outcome.DONE if healthy else Outcome.FAILED, why=said)
-        return content
 
     async def _content(self, report: Report, view: View) -> dict[str, Any]:
         if report is Report.MEMORY:

@@ -7,20 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from components import labels
 from ops.drift import accounts, compare, container, files, foreign, images
 from ops.drift.documents import EngineDocuments
 from ops.drift.interruptions import of_replacing
 from ops.drift.model import Finding, Mending, Pending, Report
 from ops.drift.record import (
-    CONTAINER,
-    IMAGE,
-    NETWORK,
-    VOLUME,
     Inputs,
     Recorded,
     changed_steps,
     declared_inputs,
-    label_map,
     mounts,
     process_limits,
     read_record,
@@ -28,7 +24,7 @@ from ops.drift.record import (
 )
 from ops.engine import connect, resources
 from ops.errors import OperationError
-from ops.names import resource_name
+from ops.names import CONTAINER, IMAGE, NETWORK, VOLUME, label_map, resource_name
 
 if TYPE_CHECKING:
     from ops.session import Session
@@ -72,14 +68,6 @@ def look(session: Session, stack: str) -> Look:
         knows_the_tree=declared is not None,
     )
     return Look(report, tuple(record))
-
-
-def refuse_while_changed(session: Session, stack: str) -> None:
-    """Refuse to look while a run is at work: what it has half done is no drift. Raises OperationError."""
-    from ops.preflight.check import judge_locks, refuse
-
-    _, problems = judge_locks(session, stack)
-    refuse(problems, f"stack {stack} cannot be looked at now")
 
 
 Declared = Mapping[str, Inputs] | None
@@ -263,7 +251,7 @@ def _undeclared(
     engine: EngineDocuments, project: str, stack: str, record: list[Recorded], waiting: Mapping[str, str]
 ) -> list[Finding]:
     known = {item.id for item in record} | {str(item["Id"]) for item in engine.lookalikes.values()}
-    owner = next((value for item in record if (value := label_map(item.inputs).get("medianest.owner"))), None)
+    owner = next((value for item in record if (value := label_map(item.inputs).get(labels.OWNER))), None)
     own = foreign.Own(
         project,
         stack,

@@ -20,8 +20,10 @@ from docker.types import EndpointConfig, Mount
 
 from components import labels
 from components.build_context import base_image
-from components.guardian import MEMORY, PORT, PROXY_PORT, TOKEN_FILE, USER
+from components.guardian import MEMORY, PROXY_PORT, USER
 from components.hardening.kinds import SOCKET
+from components.monitoring.scraping import GUARDIAN_PORT
+from components.settings import GUARDIAN_TOKEN
 from tests.harness.at_fault import healthy, journal, read_file, until
 from tests.harness.volume_files import File
 from tests.images.engine import Engine
@@ -61,7 +63,7 @@ class Guarded:
         self.inner: Network = self.engine.network()
         self.public: Network = self.engine.network()
         self.memory = self.engine.volume()
-        self.secrets = self.engine.files(self.image, {TOKEN_FILE: File(TOKEN, 998, 0o400)})
+        self.secrets = self.engine.files(self.image, {GUARDIAN_TOKEN: File(TOKEN, 998, 0o400)})
 
     def labels(self, component: str, owner: str = "") -> dict[str, str]:
         return {
@@ -117,7 +119,7 @@ class Guarded:
                 Mount(MEMORY, self.memory.name, type="volume"),
                 Mount("/run/secrets", self.secrets.name, type="volume", read_only=True),
             ],
-            probe=["http-probe", str(PORT), "/health/ready"],
+            probe=["http-probe", str(GUARDIAN_PORT), "/health/ready"],
         )
         self.public.connect(made)
         return made
@@ -172,7 +174,7 @@ class Guarded:
 
     @property
     def url(self) -> str:
-        return f"http://{self.address(self.guardian)}:{PORT}"
+        return f"http://{self.address(self.guardian)}:{GUARDIAN_PORT}"
 
     def journal(self, **wanted: str | None) -> list[dict[str, Any]]:
         """The entries that have these values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import docker
 import pytest
@@ -23,39 +23,21 @@ def built_images() -> BuiltImages:
     return build_images()
 
 
-def _image(request: pytest.FixtureRequest, service: str) -> str:
-    given = request.config.getoption(f"--{service}-image")
-    return str(given or getattr(request.getfixturevalue("built_images"), service))
+def _image_of(service: str) -> Callable[[pytest.FixtureRequest], str]:
+    @pytest.fixture(scope="session", name=f"{service}_image")
+    def image(request: pytest.FixtureRequest) -> str:
+        given = request.config.getoption(f"--{service}-image")
+        return str(given or getattr(request.getfixturevalue("built_images"), service))
+
+    return image
 
 
-@pytest.fixture(scope="session")
-def postgres_image(request: pytest.FixtureRequest) -> str:
-    return _image(request, "postgres")
-
-
-@pytest.fixture(scope="session")
-def redis_image(request: pytest.FixtureRequest) -> str:
-    return _image(request, "redis")
-
-
-@pytest.fixture(scope="session")
-def gateway_image(request: pytest.FixtureRequest) -> str:
-    return _image(request, "gateway")
-
-
-@pytest.fixture(scope="session")
-def prometheus_image(request: pytest.FixtureRequest) -> str:
-    return _image(request, "prometheus")
-
-
-@pytest.fixture(scope="session")
-def alertmanager_image(request: pytest.FixtureRequest) -> str:
-    return _image(request, "alertmanager")
-
-
-@pytest.fixture(scope="session")
-def exporters_image(request: pytest.FixtureRequest) -> str:
-    return _image(request, "exporters")
+postgres_image = _image_of("postgres")
+redis_image = _image_of("redis")
+gateway_image = _image_of("gateway")
+prometheus_image = _image_of("prometheus")
+alertmanager_image = _image_of("alertmanager")
+exporters_image = _image_of("exporters")
 
 
 @pytest.fixture(scope="session")

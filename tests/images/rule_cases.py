@@ -58,6 +58,8 @@ FREE = 'node_filesystem_avail_bytes{mountpoint="/"}'
 SIZE = 'node_filesystem_size_bytes{mountpoint="/"}'
 DATABASE = 'pg_database_size_bytes{datname="medianest"}'
 UP = 'up{job="%s"}'
+LAST_LOOK = 'medianest_guardian_last_look_seconds{job="guardian"}'
+STARTED = 'process_start_time_seconds{job="guardian"}'
 
 
 def answers(good: float, bad: float, count: int = 400) -> dict[str, str]:
@@ -80,6 +82,11 @@ def _all_up(**down: str) -> dict[str, str]:
     jobs = ["gateway", "guardian", "alertmanager", "postgres-exporter", "redis-exporter", "node-exporter"]
     given = {UP % job: down.get(job.replace("-", "_"), "1x100") for job in jobs}
     return {**given, ACTIVE: "2x100", "pg_up": "1x100", "redis_up": "1x100"}
+
+
+def _blind(seconds: int) -> Firing:
+    summary = f"The guardian has not seen the engine for {seconds} s: nothing heals by itself."
+    return Firing("critical", "guardian", summary, {"job": "guardian"})
 
 
 SERVICES = [
@@ -139,6 +146,17 @@ SERVICES = [
             Firing("warning", "redis-exporter", "redis-exporter does not answer.", {"job": "redis-exporter"}),
         ),
     ),
+    # It answers, and sees the engine; it has just begun to look for it.
+    Case("ServiceDown", {**_all_up(), LAST_LOOK: "0+5x100", STARTED: steady(0)}, 300),
+    Case("ServiceDown", {**_all_up(), LAST_LOOK: steady(0), STARTED: steady(200)}, 300),
+    # It has lost the engine; it has never found it.
+    Case(
+        "ServiceDown",
+        {**_all_up(), LAST_LOOK: "0+5x20 100x80", STARTED: steady(0)},
+        300,
+        (_blind(200),),
+    ),
+    Case("ServiceDown", {**_all_up(), LAST_LOOK: steady(0), STARTED: steady(100)}, 300, (_blind(200),)),
     Case("BackendReplicaMissing", {ACTIVE: "1x9 0x50"}, 100),
     Case("BackendReplicaMissing", {ACTIVE: "2x9 1 2x50"}, 60),
     Case(

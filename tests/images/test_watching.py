@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 from docker.models.containers import Container
 from docker.models.volumes import Volume
 
+from components.monitoring.alertmanager import COMMAND
 from components.monitoring.notifying import alertmanager_configuration
 from components.monitoring.rules import rules_file
 from components.monitoring.scraping import prometheus_configuration
 from components.settings import EmailSettings, MonitoringSettings, StackSettings
 from tests.harness.volume_files import File
 from tests.images.engine import Engine, exit_code, logs, run, until, wait_healthy
+from tests.images.rule_cases_resources import LOST
 
 SETTINGS = StackSettings()
 GOOD = {
@@ -57,18 +61,24 @@ class Watching:
 
     def configuration(self) -> str:
         """What it says it goes by."""
+        return self.answer(PATHS[self.name])
+
+    def answer(self, path: str) -> str:
         request = (
             f"exec 3<>/dev/tcp/127.0.0.1/{PORTS[self.name]};"
-            f" printf 'GET {PATHS[self.name]} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
+            f" printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
         )
         return run(self.container, "bash", "-c", request)[1]
 
 
-def start(engine: Engine, name: str, image: str, files: dict[str, str]) -> Watching:
+def start(
+    engine: Engine, name: str, image: str, files: dict[str, str], command: Sequence[str] = ()
+) -> Watching:
     user = PORTS[name]
     source = engine.files(image, {key: File(text) for key, text in files.items()}, f"/etc/{name}")
     container = engine.start(
         image,
+        command,
         volumes={f"/etc/{name}:ro": str(source.name), f"/var/lib/{name}": str(engine.volume().name)},
         tmpfs={f"/run/{name}": f"rw,noexec,nosuid,nodev,size=4m,uid={user},gid={user},mode=0750"},
         environment={"CONFIGURATION_WAIT_SECONDS": "2"},
@@ -126,6 +136,18 @@ def test_a_volume_of_somebody_elses_is_told(engine: Engine, name: str, image: st
     container = engine.start(image, tmpfs={f"/var/lib/{name}": "rw,uid=1,mode=0700"})
     assert exit_code(container) == 1
     assert f"cannot be written by user {PORTS[name]}" in logs(container)
+
+
+def test_messages_that_fail_are_counted_as_the_rule_reads_them(
+    engine: Engine, alertmanager_image: str
+) -> None:
+    watching = start(engine, "alertmanager", alertmanager_image, GOOD["alertmanager"], COMMAND)
+    wait_healthy(watching.container)
+    metric, expected = LOST.split("{")
+    counted = re.findall(rf"^{metric}\{{(.+)}}", watching.answer("/metrics"), re.M)
+    assert 'receiver_name="guardian"' in "".join(counted)
+    for labels in counted:
+        assert re.findall(r"(\w+)=", labels) == sorted(re.findall(r"(\w+)=", expected))
 
 
 def test_the_host_is_told_of_without_a_mount_of_its_own(engine: Engine, exporters_image: str) -> None:

@@ -13,8 +13,14 @@ from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT
 from components.monitoring import alertmanager, exporters, prometheus
 from components.monitoring.rules import rule_groups
 from components.monitoring.rules.model import Alert, Recording
-from components.monitoring.scraping import ALERTMANAGER_PORT, PROMETHEUS_PORT
-from components.settings import BackendSettings, GatewaySettings, HealthSettings, StackSettings
+from components.monitoring.scraping import ALERTMANAGER_PORT, GUARDIAN_PORT, PROMETHEUS_PORT
+from components.settings import (
+    GUARDIAN_TOKEN,
+    BackendSettings,
+    GatewaySettings,
+    HealthSettings,
+    StackSettings,
+)
 from ops import soak
 from ops.releases.records import FAILED, NOT_VERIFIED, UNVERIFIED, VERIFIED, Record, tag_name
 from ops.soak_report import Patience
@@ -60,11 +66,11 @@ def test_the_guardians_labels_are_those_of_the_components() -> None:
 
 def test_the_guardians_files_and_ports() -> None:
     defaults = guardian.settings.Settings("stack", "owner")
-    assert defaults.port == guardian_component.PORT
+    assert defaults.port == GUARDIAN_PORT
     assert defaults.engine == f"http://engine-proxy:{guardian_component.PROXY_PORT}"
     assert str(defaults.directory) == guardian_component.MEMORY
     assert defaults.webhook_file.name == guardian_component.WEBHOOK_FILE
-    assert defaults.token_file.name == guardian_component.TOKEN_FILE == backend.GUARDIAN_TOKEN
+    assert defaults.token_file.name == GUARDIAN_TOKEN
     documented = {name for row in rows("Files") if row[1] == "guardian" for name in names(row[0])}
     assert documented == {str(defaults.token_file), str(defaults.webhook_file)}
 
@@ -107,7 +113,7 @@ def test_users_and_ports_of_the_images() -> None:
     assert table["redis"][2] == redis.USER
     assert table["gateway"][2] == gateway.USER
     assert table["guardian"][2] == guardian_component.USER
-    assert table["guardian"][3] == f"{guardian_component.PORT}, {guardian_component.PROXY_PORT}"
+    assert table["guardian"][3] == f"{GUARDIAN_PORT}, {guardian_component.PROXY_PORT}"
     assert table["gateway"][3] == f"{PUBLIC_PORT}, {INTERNAL_PORT} (metrics)"
     assert table["prometheus"][2:4] == [prometheus.USER, str(PROMETHEUS_PORT)]
     assert table["alertmanager"][2:4] == [alertmanager.USER, str(ALERTMANAGER_PORT)]
@@ -155,6 +161,11 @@ def test_secret_files_are_where_the_environment_says() -> None:
     documented = {name for row in rows("Files") if row[1] == "backend" for name in names(row[0])}
     variables = backend.environment("s", BackendSettings(secrets={}), guarded=True)
     assert {value for key, value in variables.items() if key.endswith("_FILE")} <= documented
+
+
+def test_no_file_is_listed_twice() -> None:
+    listed = [(name, row[1]) for row in rows("Files") for name in names(row[0])]
+    assert len(listed) == len(set(listed))
 
 
 def test_the_default_backends_volumes() -> None:

@@ -15,6 +15,13 @@ HANGING = (
     'up{job="postgres-exporter"} == 0'
     f' and scrape_duration_seconds{{job="postgres-exporter"}} > {0.8 * PROBE_SECONDS:g}'
 )
+# It answers, and does not see the stack. Before it has seen it for the first time, it began to wait with
+# its process. Not scaled: it looks every five seconds in any stack.
+BLIND_SECONDS = 120
+BLIND = (
+    '(time() - (medianest_guardian_last_look_seconds{job="guardian"} > 0'
+    f' or process_start_time_seconds{{job="guardian"}})) > {BLIND_SECONDS}'
+)
 
 
 def services(settings: StackSettings, windows: Windows) -> Group:
@@ -66,8 +73,9 @@ def services(settings: StackSettings, windows: Windows) -> Group:
                 "critical",
                 "guardian",
                 "page",
-                'up{job="guardian"} == 0',
-                "The guardian does not answer: nothing heals by itself.",
+                f'up{{job="guardian"}} == 0 or {BLIND}',
+                "The guardian {{ if eq $value 0.0 }}does not answer{{ else }}has not seen the engine for"
+                ' {{ printf "%.0f" $value }} s{{ end }}: nothing heals by itself.',
                 windows.hold(10),
             ),
             Alert(

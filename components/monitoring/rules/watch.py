@@ -28,9 +28,9 @@ def watch(windows: Windows) -> Group:
                 "warning",
                 "alertmanager",
                 "none",
-                "sum by (receiver, integration)"
+                "sum by (receiver_name, integration)"
                 f" (increase(alertmanager_notifications_failed_total[{span}])) > 0",
-                "Alerts do not reach the receiver {{ $labels.receiver }} by {{ $labels.integration }}.",
+                "Alerts do not reach the receiver {{ $labels.receiver_name }} by {{ $labels.integration }}.",
             ),
             Alert(
                 "RulesFailing",

@@ -10,6 +10,7 @@ from components import guardian
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT, STATE_PORT
 from components.monitoring.scraping import (
     ALERTMANAGER_PORT,
+    GUARDIAN_PORT,
     NODE_EXPORTER_PORT,
     POSTGRES_EXPORTER_PORT,
     PROMETHEUS_PORT,
@@ -42,7 +43,7 @@ def test_only_the_declared_ports_are_listened_on(stack: DeployedStack) -> None:
         "redis-exporter": {REDIS_EXPORTER_PORT},
         "node-exporter": {NODE_EXPORTER_PORT},
         "engine-proxy": {guardian.PROXY_PORT},
-        "guardian": {guardian.PORT},
+        "guardian": {GUARDIAN_PORT},
     }
     for running in stack.containers:
         process, *_ = running.processes()

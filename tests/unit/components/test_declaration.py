@@ -6,11 +6,13 @@ import json
 import re
 from typing import Any
 
+import pulumi
 import pulumi_docker as docker
 import pytest
 
 from components.hardening.declared import document_of
 from components.hardening.kinds import ENGINE_PROXY, LOADER, SERVICE, HardeningError, broken_by_declaration
+from components.secret_files import VERSION_LABEL
 from components.settings import (
     BackendSettings,
     BuildSettings,
@@ -167,6 +169,31 @@ def test_a_consumer_mounts_its_own_secrets_only(engine: Engine) -> None:
     for name in ("gateway", "prometheus", "node-exporter"):
         mounts = containers(engine)[name].get("mounts") or []
         assert all(mount["target"] != "/run/secrets" for mount in mounts), name
+
+
+def test_a_secret_that_the_team_takes_back_goes_with_its_volume(engine: Engine) -> None:
+    """Files are written into a volume and never taken out of it."""
+    pulumi.runtime.set_all_config({"medianest:alert_webhook_url": "https://example.org/"})
+    try:
+        with mocked() as told:
+            declare(SETTINGS)
+    finally:
+        pulumi.runtime.set_all_config({})
+
+    def volumes(engine: Engine) -> dict[str, str | None]:
+        found = {
+            name: labels_of(item).get(VERSION_LABEL)
+            for name, item in engine.of("Volume").items()
+            if name.endswith("-secrets")
+        }
+        assert found.keys() >= {"postgres-secrets", "backend-secrets", "guardian-secrets"}
+        return found
+
+    with_it, without = volumes(told), volumes(engine)
+    assert {name for name in with_it if with_it[name] != without[name]} == {
+        "guardian-secrets",
+        "alertmanager-secrets",
+    }
 
 
 def test_only_the_gateway_publishes_a_port(engine: Engine) -> None:

@@ -23,6 +23,9 @@ ALLOWED: list[tuple[str, str, Kind, str]] = [
         Kind.STATS,
         f"/containers/{ID}/stats?stream=false&one-shot=true",
     ),
+    # Without the parameter the engine's answer would never end.
+    ("GET", f"/containers/{ID}/stats", Kind.STATS, f"/containers/{ID}/stats?stream=false"),
+    ("GET", f"/containers/{ID}/stats?stream=0", Kind.STATS, f"/containers/{ID}/stats?stream=false"),
     (
         "GET",
         f"/containers/{ID}/logs?stdout=1&stderr=1&tail=500&since=17.5",
@@ -115,6 +118,11 @@ REFUSED: list[tuple[str, str]] = [
     ("GET", f"/containers/{ID}/logs?tail=all"),
     ("GET", f"/containers/{ID}/logs?tail=1%0d%0aX"),
     ("GET", f"/containers/{ID}/logs?details=1"),
+    # Answers that would never end.
+    ("GET", f"/containers/{ID}/logs?stdout=1&follow=1"),
+    ("GET", f"/containers/{ID}/logs?stdout=1&follow=0"),
+    ("GET", f"/containers/{ID}/stats?stream=1"),
+    ("GET", f"/containers/{ID}/stats?stream=true"),
 ]
 
 

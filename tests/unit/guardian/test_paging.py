@@ -16,6 +16,7 @@ from aiohttp import web
 
 from guardian.pager import Page, Pager
 from guardian.settings import Settings
+from tests.unit.guardian.loopback import served
 from tests.unit.guardian.stacks import NOW, SETTINGS
 
 PAGE = Page("backend", "staging: backend-0: it crashes", "crashing:backend-0", "backend-0", "evidence/x")
@@ -39,18 +40,10 @@ def with_receiver(
     async def run() -> None:
         receiver, application = Receiver(), web.Application()
         application.router.add_post("/{path:.*}", receiver.take)
-        runner = web.AppRunner(application)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        (tmp_path / "webhook").write_text(f"{url}/team?secret=s3cr3t")
-        settings = replace(SETTINGS, alertmanager=url, webhook_file=tmp_path / "webhook")
-        try:
-            async with aiohttp.ClientSession() as session:
-                await test(receiver, settings, session)
-        finally:
-            await runner.cleanup()
+        async with served(application) as url, aiohttp.ClientSession() as session:
+            (tmp_path / "webhook").write_text(f"{url}/team?secret=s3cr3t")
+            settings = replace(SETTINGS, alertmanager=url, webhook_file=tmp_path / "webhook")
+            await test(receiver, settings, session)
 
     asyncio.run(run())
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from components.monitoring.scraping import prometheus_configuration
+from components.settings import StackSettings
 from guardian import settings
 from guardian.alerts import Action, AlertsError, notification
 from guardian.container_figures import Figures, figures
 from guardian.dead_mans_switch import must_tell, silent_for
 from guardian.engine.client import Event, event, moment, unframed
 from guardian.engine.containers import Health, container, fingerprint, never_runs, seconds
-from guardian.evidence import prune
+from guardian.evidence import QUERIES, prune
 from guardian.stack_watch import deploying
 from tests.unit.guardian.stacks import NOW, SETTINGS, item
 
+ROOT = Path(__file__).parents[3]
 INSPECTED: dict[str, Any] = {
     "Id": "0123",
     "Name": "/medianest-staging-redis-1",
@@ -45,7 +50,7 @@ def test_a_container_is_read() -> None:
         Health.UNHEALTHY,
     )
     assert (found.restarts, found.oom_killed, found.stop_seconds, found.memory_limit) == (2, True, 30, 1024)
-    assert (found.finished, found.created) == (0.0, 1795528800.123456)
+    assert found.created == 1795528800.123456
     assert found.addresses == {"data": "10.0.0.2"}
     assert not found.serves
 
@@ -227,9 +232,31 @@ def test_when_the_absence_of_the_watchdog_is_told(
     assert silent_for(NOW, heard=0, began=NOW - 7) == silent_for(NOW, heard=NOW - 7, began=0) == 7
 
 
+@pytest.mark.parametrize(
+    ("silent", "told_ago", "expected"), [(299, 90, False), (400, 59, False), (400, 60, True)]
+)
+def test_a_lost_page_on_the_watchdog_is_tried_again_within_the_hour(
+    silent: float, told_ago: float, expected: bool
+) -> None:
+    assert must_tell(silent, told_ago, SETTINGS, lost=True) is expected
+
+
+def test_only_figures_that_are_read_are_asked_for() -> None:
+    """Those of Postgres pass the filter of what Prometheus keeps; the others are those of the contract."""
+    configuration = yaml.safe_load(prometheus_configuration("medianest", "staging", StackSettings()))
+    (exporter,) = (job for job in configuration["scrape_configs"] if job["job_name"] == "postgres-exporter")
+    kept = re.compile(exporter["metric_relabel_configs"][0]["regex"])
+    contract = (ROOT / "docs" / "contract.md").read_text()
+    asked = {name for query in QUERIES.values() for name in re.findall(r"\b(?:pg|medianest)_\w+", query)}
+    assert len(asked) > 10
+    for name in sorted(asked):
+        described = f"`{name.removesuffix('_bucket')}`" in contract
+        assert kept.fullmatch(name) if name.startswith("pg_") else described, name
+
+
 def test_only_the_newest_cases_are_kept(tmp_path: Path) -> None:
     for number in range(6):
         (tmp_path / f"2026112{number}-case").mkdir()
-    assert prune(tmp_path, 2) == [f"2026112{number}-case" for number in range(4)]
+    prune(tmp_path, 2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["20261124-case", "20261125-case"]
-    assert prune(tmp_path / "nothing", 2) == []
+    prune(tmp_path / "nothing", 2)

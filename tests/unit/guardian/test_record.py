@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,24 +68,60 @@ def test_a_guardian_that_was_started_again_remembers(tmp_path: Path) -> None:
     )
     first.note(Kind.DECISION, "give up", Outcome.GIVEN_UP, about="postgres", why="no use")
     first.note(Kind.PAGE, "page", Outcome.SENT, about="paused:redis")
+    first.note(Kind.PAGE, "page", Outcome.NOT_SENT, about="crashing:gateway", details={"runbook": "x"})
     first.note(Kind.REPORT, "memory", Outcome.DONE)
-    first.note(Kind.WATCH, "Watchdog")
     again = Notebook(tmp_path).memory
     for name in (
         "acted",
+        "actions",
         "alerts",
         "stopped",
         "deaths",
         "given_up",
         "told",
+        "unsent",
         "decided",
         "reported",
-        "watchdog_at",
     ):
         assert getattr(again, name) == getattr(first.memory, name), name
     assert again.alerts == {fires.fingerprint: fires}
     assert again.alerts[fires.fingerprint].action is Action.RESTART
     assert again.acted[0].not_before == again.acted[0].at + 7
+    assert list(again.unsent) == ["crashing:gateway"]
+
+
+def test_the_watchdog_is_not_written_down(tmp_path: Path) -> None:
+    """It comes twice a minute, for ever, and a restart begins to wait anew."""
+    notebook = Notebook(tmp_path)
+    notebook.memory.watchdog_came(NOW)
+    assert notebook.memory.watchdog_at == NOW
+    assert list(Journal(tmp_path).read()) == []
+
+
+def test_an_alert_counts_as_told_of_when_the_guardian_starts(tmp_path: Path) -> None:
+    """Nobody could tell of it while it did not run: it is not silent since then."""
+    fires = alert()
+    details = fires.as_json()
+    first = Notebook(tmp_path)
+    first.note(Kind.ALERT, fires.name, Outcome.FIRING, at=NOW, about=fires.fingerprint, details=details)
+    started = time.time()
+    again = Notebook(tmp_path).memory
+    assert again.silent_alerts(since=started) == []
+    assert again.alerts == {fires.fingerprint: fires}
+
+
+def page(outcome: Outcome, at: float = NOW) -> Entry:
+    return Entry(at, Kind.PAGE, "page", outcome, about="crashing:redis", why="it crashes")
+
+
+def test_a_page_that_reached_nobody_is_kept_until_it_does() -> None:
+    lost = page(Outcome.NOT_SENT)
+    known = memory(lost)
+    assert known.unsent == {"crashing:redis": lost}
+    assert known.told == {"crashing:redis": NOW}
+    known.apply(page(Outcome.SENT, NOW + 60))
+    assert known.unsent == {}
+    assert known.told == {"crashing:redis": NOW + 60}
 
 
 def test_an_alert_that_has_ended_is_forgotten() -> None:
@@ -143,6 +181,33 @@ def test_a_restart_of_the_guardians_own_is_no_stop_by_somebody() -> None:
     assert known.deaths_of("redis", 0) == 0
 
 
+STOPPED_BY_SOMEBODY = [("kill", 5), ("die", 5), ("stop", 5)]
+
+
+@pytest.mark.parametrize(
+    ("what", "outcome"),
+    [
+        # It changes no container: the engine tells of no start after it.
+        ("restart-workers", Outcome.DONE),
+        ("restart-workers", Outcome.FAILED),
+        # The start that was asked for did not come.
+        ("start", Outcome.FAILED),
+        ("restart", Outcome.FAILED),
+    ],
+)
+def test_what_somebody_stops_after_an_action_stays_stopped(what: str, outcome: Outcome) -> None:
+    begun = replace(acted("backend-0", 9), what=what)
+    ended = replace(begun, at=NOW - 8, outcome=outcome)
+    known = memory(begun, ended, *(happened("backend-0", name, ago) for name, ago in STOPPED_BY_SOMEBODY))
+    assert known.stopped == {"backend-0"}
+    assert known.deaths_of("backend-0", 0) == 0
+
+
+def test_a_death_soon_after_its_workers_were_replaced_is_its_own() -> None:
+    known = memory(replace(acted("backend-0", 9), what="restart-workers"), happened("backend-0", "die", 5))
+    assert known.deaths_of("backend-0", 0) == 1
+
+
 def test_containers_that_are_no_more_are_forgotten() -> None:
     known = memory(happened("redis", "stop", 9), happened("gateway", "die", 9))
     known.forget_others(["backend-0"])
@@ -156,4 +221,11 @@ def test_memory_is_bounded() -> None:
         known.apply(acted("redis", 1000 - number))
         known.apply(happened("gateway", "die", 1000 - number))
         known.apply(Entry(number, Kind.DECISION, "wait", Outcome.WAITING, about=f"about {number}", why="why"))
+        known.apply(Entry(number, Kind.PAGE, "page", Outcome.NOT_SENT, about=f"about {number}"))
+        known.apply(Entry(number, Kind.DECISION, "wait", Outcome.WAITING, about="often", why=f"{number}"))
     assert len(known.acted) == len(known.deaths["gateway"]) == len(known.decided) == 200
+    assert len(known.told) == len(known.unsent) == 200
+    # What was decided a moment ago is no old one, however long ago that was for the first time.
+    assert known.decided["often"] == "999"
+    # A counter never falls.
+    assert known.actions == {"redis": 1000}

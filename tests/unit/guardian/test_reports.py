@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,37 @@ def test_reports_take_no_more_room_than_they_may(tmp_path: Path) -> None:
         history.add("health", NOW + second, {"second": second})
     assert (tmp_path / "health.jsonl").stat().st_size <= 1100
     assert [report["second"] for report in history.read("health")][-1] == 199
+
+
+def test_nothing_is_dropped_that_is_neither_old_nor_too_much(tmp_path: Path) -> None:
+    """A file between half of what there may be and all of it, tidied every six hours, and at each start."""
+    for half_day in range(10):
+        text = "x" * 100
+        History(tmp_path, days=30, largest_bytes=2000).add("health", NOW + half_day * 43_200, {"text": text})
+    kept = list(History(tmp_path, days=30).read("health"))
+    assert 1000 < (tmp_path / "health.jsonl").stat().st_size <= 2000
+    assert [report["at"] for report in kept] == [NOW + half_day * 43_200 for half_day in range(10)]
+
+
+def test_what_is_too_old_is_dropped_before_it_counts_as_too_much(tmp_path: Path) -> None:
+    history = History(tmp_path, days=1, largest_bytes=1500)
+    for second in range(10):
+        history.add("health", NOW + second, {"text": "x" * 100})
+    history.add("health", NOW + 100_000, {"new": 1})
+    assert [report["at"] for report in history.read("health")] == [NOW + 100_000]
+
+
+def test_a_large_file_is_tidied_in_little_memory(tmp_path: Path) -> None:
+    line = json.dumps({"at": NOW, "report": "health", "text": "x" * 2000}) + "\n"
+    (tmp_path / "health.jsonl").write_text(line * 10_000)
+    tracemalloc.start()
+    try:
+        History(tmp_path, days=30, largest_bytes=5_000_000).add("health", NOW + 1, {"new": 1})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 2_000_000 < (tmp_path / "health.jsonl").stat().st_size <= 2_500_000
+    assert peak < 1_000_000
 
 
 def test_a_report_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
