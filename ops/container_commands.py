@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from components import engine_exec, labels
 from components.exec_stream import OUTPUT, ExecStream
-from components.hardening.kinds import LOADER, SCRATCH_DATABASE, VOLUME_HELPER, Kind
+from components.hardening.kinds import LOADER, SCRATCH_DATABASE, SOAK, VOLUME_HELPER, Kind
 from ops.engine import remove_container, resources
 from ops.errors import OperationError
 from ops.hardened import create
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # The components in the labels of containers that live for one command.
 COMPONENTS = frozenset({VOLUME_HELPER.component, SCRATCH_DATABASE.component})
+# Of all that a command has made while it is under way, or a killed one has left: no part of the stack.
+PASSING = COMPONENTS | {SOAK.component, labels.DEPLOYING}
 PATH = "/volume"
 KEPT_OUTPUT = 20_000
 # A backup is compressed in its helper: more would be taken from what serves.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ops.git import git
 from ops.plan.reasons import ChangedFiles
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ PROGRAM = ("__main__.py", "components/", "requirements/", "toolchain/versions.to
 # The build contexts of the images that stacks share, by image: the same as in components.
 SERVICES = ("base", "postgres", "redis", "gateway", "prometheus", "alertmanager", "exporters")
 SHARED = {**{service: f"images/{service}" for service in SERVICES}, "guardian": "guardian"}
-GIT_SECONDS = 20
 
 
 def changed_files(root: Path, base: str, build: BuildSettings) -> ChangedFiles | None:
@@ -64,18 +63,3 @@ def differing(root: Path, commit: str) -> list[str] | None:
     if changed is None or new is None:
         return None
     return sorted({*filter(None, changed.split("\0")), *filter(None, new.split("\0"))})
-
-
-def git(root: Path, *arguments: str) -> str | None:
-    """What git says; None where it fails or is not there."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=GIT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip("\n") if done.returncode == 0 else None

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.paths import cache_directory
-
 if TYPE_CHECKING:
     from components.settings import StackSettings
     from ops.session import Session
@@ -29,7 +27,7 @@ FILES = ("__main__.py", "Pulumi.yaml", "components", "images", "requirements", "
 
 def gather(session: Session, stack: str, settings: StackSettings) -> Inputs | None:
     """Everything that can interrupt; None where that cannot be told."""
-    from ops.unchanged import Inputs, ambience
+    from ops.unchanged import Inputs, ambience, records
 
     if session.files is None:
         return None
@@ -40,8 +38,8 @@ def gather(session: Session, stack: str, settings: StackSettings) -> Inputs | No
         digest.update(f"{path.relative_to(root)}\0{path.lstat().st_mode}\0{len(content)}\0".encode())
         digest.update(content)
     digest.update(repr(ambience(session.environment)).encode())
-    name = hashlib.sha256(f"{root}\0{session.files.directory}\0{stack}".encode()).hexdigest()[:16]
-    return Inputs(digest.hexdigest(), cache_directory() / "interruptible" / name)
+    name = hashlib.sha256(f"{root}\0{session.files.directory}".encode()).hexdigest()[:16]
+    return Inputs(digest.hexdigest(), records(session.project.name, stack) / f"{name}-interruptible")
 
 
 def declared(settings: StackSettings) -> dict[str, object]:

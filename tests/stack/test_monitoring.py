@@ -6,17 +6,20 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import docker
 import pytest
 from docker.models.containers import Container
 
+from components import labels
 from components.accounts import REDIS_ADMINISTRATOR_FILE, as_redis_administrator, psql
 from components.engine_exec import run_in_container
 from components.monitoring.rules import rule_groups
 from components.monitoring.scraping import ALERTMANAGER_PORT, PROMETHEUS_PORT, jobs
 from components.settings import StackSettings, load
+from tests.harness.at_fault import journal, started_at
 from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, swept
 from tests.harness.deployed_stack import WATCHING
 from tests.harness.inside import get
@@ -149,6 +152,39 @@ def test_alerts_of_backends_wait_while_postgres_is_down(watched: Watched) -> Non
     finally:
         postgres.start()
     until(lambda: key not in watched.alerts(), "the backends are well again", 60 * PATIENCE)
+
+
+def test_a_restore_brings_back_the_data_and_leaves_what_watches_alone(
+    watched: Watched, tmp_path: Path
+) -> None:
+    def started() -> dict[str, str]:
+        return {component: started_at(watched.one(component)) for component in [*WATCHING, "postgres"]}
+
+    def marked() -> bool:
+        own = [f"{labels.STACK}={watched.name}", f"{labels.COMPONENT}={labels.DEPLOYING}"]
+        return bool(watched.engine.volumes.list(filters={"label": own}))
+
+    query = "/api/v1/query?query=count_over_time(up{job=%22guardian%22}[1h])"
+    before, acted = started(), journal(watched.one("guardian"), kind="action")
+    readings = int(watched.prometheus(query)["result"][0]["value"][1])
+    made = watched.checkout.expect("backup", watched.name, "--to", str(tmp_path), "--json").document()
+    assert made["verified"] is True
+    assert made["manifest"]["volumes"] == ["media"]
+    backends = [started_at(item) for item in containers_of(watched.engine, watched.name, "backend")]
+    process = watched.checkout.start("./medianest", "restore", watched.name, made["file"], "--yes", "--json")
+    until(marked, "the restore marks that it is under way", 60 * PATIENCE, pause=0.1)
+    out, err = process.communicate(timeout=60 * PATIENCE)
+    assert process.returncode == 0, out + err
+    assert json.loads(out)["volumes"] == ["media"]
+    assert not marked()
+    assert started() == before
+    assert journal(watched.one("guardian"), kind="action") == acted
+    again = [started_at(item) for item in containers_of(watched.engine, watched.name, "backend")]
+    assert not set(again) & set(backends)
+    assert int(watched.prometheus(query)["result"][0]["value"][1]) >= readings
+    # The next tests begin with a stack that is well.
+    gone = ("ServiceDown", "backend")
+    until(lambda: gone not in watched.alerts(), "the backends are well again", 60 * PATIENCE)
 
 
 def test_what_watches_has_not_drifted(watched: Watched) -> None:

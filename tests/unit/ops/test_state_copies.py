@@ -219,6 +219,7 @@ def test_what_the_state_does_not_know_is_found_by_its_labels() -> None:
         thing("container", "known", "redis"),
         thing("container", "being-made", "redis"),
         thing("container", "helper", "one-shot"),
+        thing("container", "soak", "soak"),
         thing("volume", "mark", "deploying"),
         thing("container", "theirs", "backend", owner="you"),
         thing("image", "i", "backend"),
