@@ -23,7 +23,7 @@ from tests.images.engine import LABEL
 
 SLEEP = ["sleep", "300"]
 # A program that calls itself so, as the kernel shows it.
-AS_SSHD = ["sh", "-c", "echo sshd >/proc/self/comm; while :; do sleep 1 & wait; done"]
+AS_SSHD = ["sh", "-c", "printf sshd >/proc/self/comm; while :; do sleep 1 & wait; done"]
 NAMED = "medianest-tests/hardening:latest"
 SET_USER_ID = "with a set-user-id file"
 
