@@ -49,7 +49,7 @@ class Watched:
         """What a part answers, from inside its container."""
         request = (
             f"exec 3<>/dev/tcp/127.0.0.1/{port};"
-            f" printf 'GET {path} HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n' >&3; cat <&3"
+            f" printf 'GET %s HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n' '{path}' >&3; cat <&3"
         )
         done = self.one(component).exec_run(["bash", "-c", request])
         return json.loads(cast("bytes", done.output).split(b"\r\n\r\n", 1)[1])
