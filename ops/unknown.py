@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 # They hold a volume or a port that their successor needs; backends serve beside it until it is there.
-EXCLUSIVE = frozenset({"postgres", "redis", "gateway"})
+EXCLUSIVE = frozenset({"postgres", "redis", "gateway", "prometheus", "alertmanager", "guardian"})
 # The order in which the engine lets go of them.
 ORDER = ("container", "network", "volume")
 

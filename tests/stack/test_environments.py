@@ -16,7 +16,8 @@ import requests
 from components import labels
 from ops.env.ports import choose
 from tests.harness.checkout import Checkout, containers_of, new_name, of_stack, swept
-from tests.harness.environments import expire, lease_labels, output_of, together, traces
+from tests.harness.environments import expire, lease_labels, together, traces
+from tests.harness.inside import output_of
 
 REFUSED, USAGE = 3, 2
 FIRST_PORT, LAST_PORT = 4000, 4999
