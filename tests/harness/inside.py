@@ -36,6 +36,7 @@ def get(container: Container, port: int, path: str) -> str:
     """What answers a GET on a port of a container's own loopback, without the headers. It needs bash."""
     request = (
         f"exec 3<>/dev/tcp/127.0.0.1/{port};"
-        f" printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3; cat <&3"
+        # The path as an argument: a format would take its `%22` for something else.
+        f" printf 'GET %s HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' '{path}' >&3; cat <&3"
     )
     return output_of(container, "bash", "-c", request).partition("\r\n\r\n")[2]

@@ -128,6 +128,9 @@ def test_extending_replaces_the_lease_and_nothing_else(
     assert {**second, labels.EXPIRES: ""} == {**first, labels.EXPIRES: ""}
     (checkout.root / "aside").unlink()
     # So that what comes has nothing to deploy.
+    assert checkout.expect("env", "up", name, "--json").document()["changes"]["create"] == 0
+    # Nor anything to look at, though the state is another one since.
+    checkout.expect("env", "extend", name, "--ttl", "48h")
     again = checkout.expect("env", "up", name, "--json")
     assert again.document()["changes"]["create"] == 0
     assert "interrupts anything" not in again.err
