@@ -10,10 +10,12 @@ from ops.activate import activate
 from ops.backup.command import backup
 from ops.backup.restore_command import restore
 from ops.completion import completion
+from ops.doctor.command import doctor
 from ops.down import down
 from ops.drift.command import drift
 from ops.env.command import env
 from ops.errors import ExitCode, OperationError
+from ops.health.command import health
 from ops.list_stacks import list_stacks
 from ops.logs import logs
 from ops.options import DebugOption, QuietOption, VerboseOption
@@ -65,12 +67,14 @@ for name, command, panel in (
     ("rollback", rollback, "Stacks"),
     ("restore", restore, "Stacks"),
     ("verify", verify, "Stacks"),
+    ("health", health, "Stacks"),
     ("status", status, "Stacks"),
     ("drift", drift, "Stacks"),
     ("logs", logs, "Stacks"),
     ("soak", soak, "Stacks"),
     ("list", list_stacks, "Stacks"),
     ("setup", setup, "This machine"),
+    ("doctor", doctor, "This machine"),
     ("activate", activate, "This machine"),
     ("completion", completion, "This machine"),
     ("test", run_tests, "This project"),

@@ -62,7 +62,7 @@ def carry_out(
     or nothing. Returns the update, and the report on it.
     """
     from ops import pin, unchanged
-    from ops.deploy_report import describe_outputs, measure, started_in
+    from ops.deploy_report import BACKEND_IMAGE, describe_outputs, measure, started_in
     from ops.plan import interruptible
     from ops.plan.consent import require
     from ops.releases import records
@@ -109,6 +109,7 @@ def carry_out(
     if update.changed:
         report["start_to_healthy_seconds"] = started_in(session, update)
     refuse_loops(session, stack, update.outputs, report)
+    build = update.build_seconds().get(BACKEND_IMAGE, 0.0)
     if update.changed or unchanged.not_verified(inputs) if verify is None else verify:
         from ops.verification import verify_stack
 
@@ -116,7 +117,7 @@ def carry_out(
             verdicts = verify_stack(session, stack, update.outputs, settings, output)
         report["verification"] = verdicts.as_json()
         verdict = records.VERIFIED if verdicts.passed else records.NOT_VERIFIED
-        records.remember(session, stack, verdict, verdicts.summary(), output.progress)
+        records.remember(session, stack, verdict, verdicts.summary(), output.progress, build=build)
         if not verdicts.passed:
             unchanged.remember_failure(inputs)
             output.show(verdicts.table())
@@ -127,7 +128,7 @@ def carry_out(
                 {**report, "phases": phases.seconds},
             )
     elif update.changed:
-        records.remember_deployed(session, stack, output.progress)
+        records.remember_deployed(session, stack, output.progress, build)
     took_over = former and former.outputs.get("release") not in (None, update.outputs.get("release"))
     if watch and took_over and settings.deploy.watch.seconds:
         from ops.release_watch import watch_release
