@@ -22,6 +22,7 @@ from ops.options import DebugOption, QuietOption, VerboseOption
 from ops.output import Verbosity, verbosity
 from ops.plan.command import PreviewCommand, preview
 from ops.releases.command import releases
+from ops.report.command import report
 from ops.rollback import rollback
 from ops.run_tests import run_tests
 from ops.secrets.command import app as secrets
@@ -84,4 +85,5 @@ app.add_typer(env, name="env", rich_help_panel="Stacks")
 app.command("preview", cls=PreviewCommand, rich_help_panel="Stacks")(preview)
 app.add_typer(secrets, name="secrets", rich_help_panel="Stacks")
 app.add_typer(backup, name="backup", rich_help_panel="Stacks")
+app.add_typer(report, name="report", rich_help_panel="Stacks")
 app.add_typer(state, name="state", rich_help_panel="Stacks")
