@@ -9,15 +9,13 @@ import pulumi
 import pulumi_docker as docker
 
 from components import labels
-from components.build_context import BUILD_LOGS, base_image, content_hash, shared_image
+from components.build_context import BUILD_LOGS, TRIAL, base_image, content_hash, shared_image
 from components.stack import Stack
 
 # Handed to builds where it is, so that package indexes answer behind a proxy that inspects TLS.
 CERTIFICATE_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # The engine's own BuildKit, not a builder of buildx.
 BUILDER = "default"
-# The component, and the end of the name, of an image that is built to see how long that takes.
-TRIAL = "trial-build"
 
 
 class ServiceImage(pulumi.ComponentResource):

@@ -11,11 +11,10 @@ from pathlib import Path
 import pulumi
 
 import components
+from components.build_context import TRIAL_OWNER_VARIABLE
 from components.configuration import read_settings
 from components.images import BackendImage
 from components.stack import Stack
-
-OWNER_VARIABLE = "MEDIANEST_OWNER"
 
 if __name__ == "__main__":
     stack = Stack(
@@ -23,6 +22,6 @@ if __name__ == "__main__":
         pulumi.get_stack(),
         Path(components.__file__).parents[1],
         read_settings(pulumi.get_project()),
-        pulumi.Output.from_input(os.environ[OWNER_VARIABLE]),
+        pulumi.Output.from_input(os.environ[TRIAL_OWNER_VARIABLE]),
     )
     pulumi.export("image", BackendImage(stack, trial=True).id)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.build_context import TRIAL, TRIAL_OWNER_VARIABLE
 from ops.deploy_report import BACKEND_IMAGE
 from ops.health.facts import Build
 from ops.project import Project
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
 
     from ops.session import Session
 
-# Of components/trial_build.py.
 PROGRAM = Path("components/trial_build.py")
-OWNER_VARIABLE = "MEDIANEST_OWNER"
-TRIAL = "trial-build"
 
 
 def build_anew(session: Session, stack: str, owner: str) -> Build:
@@ -83,7 +81,7 @@ def surroundings(environment: Mapping[str, str], root: Path, owner: str, work: P
         "PULUMI_BACKEND_URL": f"file://{state}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(file),
         "PYTHONPATH": str(root),
-        OWNER_VARIABLE: owner,
+        TRIAL_OWNER_VARIABLE: owner,
     }
 
 

@@ -32,13 +32,14 @@ STATEMENTS = 10
 LONGEST_STATEMENT = 300
 # The extension is in the server's own database, so that it is in no backup of the backend's.
 DATABASE = "postgres"
-# Of what backends do alone: they act as that role (docs/contract.md). `\q` since psql must end by itself.
+# Of what backends do alone: they act as that role (docs/contract.md). jsonb, which is one line; `\q`, since
+# psql must end by itself.
 QUESTION = """\
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
-SELECT json_build_object(
+SELECT jsonb_build_object(
   'since', (SELECT stats_reset FROM pg_stat_statements_info),
-  'statements', (SELECT coalesce(json_agg(found), '[]'::json) FROM (
+  'statements', (SELECT coalesce(jsonb_agg(found), '[]'::jsonb) FROM (
     SELECT left(regexp_replace(query, '\\s+', ' ', 'g'), {longest}) AS text, calls, rows,
            total_exec_time AS total_ms, mean_exec_time AS mean_ms, max_exec_time AS longest_ms
     FROM pg_stat_statements

@@ -48,7 +48,7 @@ def _trend_rows(trend: Trend) -> Iterable[Sequence[str]]:
             figure(line.mean, question.unit),
             figure(max(line.values), question.unit),
             figure(line.values[-1], question.unit),
-            in_words(line, question.rising_is_good),
+            in_words(line, question.better),
             spark(line),
         )
 

@@ -51,9 +51,10 @@ class Trend:
     def over(self) -> float | None:
         """The share of the time that the worst line spent above the warning; None where there is no level."""
         warning = self.question.warning
-        if warning is None or not self.lines:
+        judged = [line for line in self.lines if self.question.judged in ("", line.name)]
+        if warning is None or not judged:
             return None
-        return max(sum(value > warning for value in line.values) / len(line.points) for line in self.lines)
+        return max(sum(value > warning for value in line.values) / len(line.points) for line in judged)
 
 
 @dataclass(frozen=True)
@@ -128,16 +129,16 @@ def read_routes(answers: Mapping[str, Mapping[tuple[str, str], float]]) -> list[
     return sorted(found, key=lambda route: (-(route.p95_ms or 0.0), -route.mean_ms, route.route))
 
 
-def in_words(line: Line, rising_is_good: bool = False) -> str:
-    """Whether a line changed from the beginning of the span to its end."""
+def in_words(line: Line, better: str = "") -> str:
+    """Whether a line changed from the beginning of the span to its end. `better` is the good way to go."""
     change = line.change
-    if change is None or abs(change) < CHANGED:
+    if change is None:
+        return "-" if any(line.values) else "steady"
+    if abs(change) < CHANGED:
         return "steady"
-    return f"{'up' if change > 0 else 'down'} {abs(change):.0%}{_judged(change, rising_is_good)}"
-
-
-def _judged(change: float, rising_is_good: bool) -> str:
-    return " (better)" if (change > 0) is rising_is_good else ""
+    way = "up" if change > 0 else "down"
+    judged = {"": "", way: " (better)"}.get(better, " (worse)")
+    return f"{way} {abs(change):.0%}{judged}"
 
 
 def spark(line: Line) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from components.monitoring.rules.backend import FAILURES, MEMORY, memory_levels
 from components.monitoring.rules.traffic import ANSWERS, DURATIONS, FAILED
@@ -12,13 +13,16 @@ from components.settings import StackSettings
 # So many points a plot has, whatever the span is.
 POINTS = 120
 ROUTES = 10
+# Each deploy makes other containers: what goes on is the replica.
+REPLICA = f'label_replace({MEMORY}, "replica", "$1", "container", ".*-(backend-[0-9]+)-[0-9a-f]+")'
 CACHE = 'medianest_cache_requests_total{job="backend"'
 
 
 @dataclass(frozen=True)
 class Question:
     """One trend: a plot. `lines` has the name and the expression of each line, a name with {} one for each
-    value of the label `by`. `warning` and `critical` are levels of the settings, in `unit`."""
+    value of the label `by`. `warning` and `critical` are levels of the settings, in `unit`, for the line
+    `judged`, or for all where none is named. `better` is which way is the good one, where one is."""
 
     key: str
     title: str
@@ -27,8 +31,8 @@ class Question:
     by: str = ""
     warning: float | None = None
     critical: float | None = None
-    # What is better when it is higher.
-    rising_is_good: bool = False
+    judged: str = ""
+    better: Literal["up", "down", ""] = ""
 
 
 def step_of(seconds: float, scrape_seconds: float) -> float:
@@ -53,15 +57,17 @@ def questions(settings: StackSettings, step: float) -> list[Question]:
             [("answered with 5xx", f"100 * {failed} / ({answered} > 0)")],
             warning=alerts.error_percent.warning,
             critical=alerts.error_percent.critical,
+            better="down",
         ),
         Question(
             "memory",
             "Memory of the backends",
             "MB",
-            [("{}", f"{MEMORY} / 1e6")],
-            by="container",
+            [("{}", f"max by (replica) ({REPLICA}) / 1e6")],
+            by="replica",
             warning=warning / 1e6,
             critical=critical / 1e6,
+            better="down",
         ),
         Question(
             "memory-all",
@@ -87,6 +93,8 @@ def questions(settings: StackSettings, step: float) -> list[Question]:
                 [(f"p{part}", f"1000 * {quantile(part, 'le', window)}") for part in (50, 95, 99)],
                 warning=alerts.response_ms.warning,
                 critical=alerts.response_ms.critical,
+                judged="p95",
+                better="down",
             )
         ]
         found += [
@@ -95,7 +103,7 @@ def questions(settings: StackSettings, step: float) -> list[Question]:
                 "Hits of the cache",
                 "%",
                 [("hit ratio", f"100 * {hits} / ({asked} > 0)")],
-                rising_is_good=True,
+                better="up",
             ),
             Question(
                 "connections",
