@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from components import labels
 from ops.engine import Resource
 from ops.errors import ExitCode, OperationError
-from ops.names import short_name
+from ops.names import VOLUME, label_map, resource_name, short_name
 from ops.output import megabytes
 from ops.state import StackState
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-VOLUME_TYPE = "docker:index/volume:Volume"
 HOLDS = {
     "postgres": "the database of PostgreSQL",
     "redis": "the cache of Redis",
@@ -55,6 +54,18 @@ def data_volumes(
     ]
 
 
+def volumes_of(state: StackState, component: str) -> dict[str, str]:
+    """The volumes of one component that the state has in use: their names on the engine, by resource."""
+    return {
+        resource_name(item["urn"]): str(item["id"])
+        for item in state.resources
+        if item["type"] == VOLUME
+        and label_map(item.get("inputs") or {}).get(labels.COMPONENT) == component
+        # One that was replaced, and could not be removed then.
+        and not item.get("delete")
+    }
+
+
 def volume_sizes(api: APIClient) -> dict[str, int]:
     """Bytes by name of volume. The engine counts them file by file, which takes a moment."""
     listed = api.df().get("Volumes") or ()
@@ -69,7 +80,7 @@ def is_protected(state: StackState | None, declared: bool) -> bool:
     Both have to say that it is not. Settings that were never deployed may be another branch's.
     """
     resources = state.resources if state else ()
-    return declared or any(item.get("protect") for item in resources if item["type"] == VOLUME_TYPE)
+    return declared or any(item.get("protect") for item in resources if item["type"] == VOLUME)
 
 
 def refuse_deletion(stack: str, volumes: Sequence[DataVolume], *, declared: bool) -> None:

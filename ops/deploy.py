@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ops.errors import ExitCode, OperationError
+from ops.errors import OperationError
 from ops.output import Output
 
 if TYPE_CHECKING:
     from components.settings import StackSettings
+    from ops.deploy_verdict import Deployed
     from ops.events import Update
     from ops.plan.consent import Consent
     from ops.plan.saved import SavedPlan
-    from ops.probe import ProbeFigures
     from ops.session import Session
     from ops.settings_change import SettingsChange
-    from ops.state import StackState
+    from ops.unchanged import Inputs
 
     # A change of the settings that goes with the update, decided before anything is touched.
     Decide = Callable[[Session, str, Output], SettingsChange | None]
@@ -61,13 +61,11 @@ def carry_out(
     The settings are as they were when the update fails. With `plan` it is that plan that is carried out,
     or nothing. Returns the update, and the report on it.
     """
-    from ops import pin, unchanged
-    from ops.deploy_report import BACKEND_IMAGE, describe_outputs, measure, started_in
-    from ops.plan import interruptible
+    from ops import deploy_verdict, pin, unchanged
+    from ops.deploy_report import measure, started_in
     from ops.plan.consent import require
     from ops.releases import records
     from ops.releases.prune import prune_after_update
-    from ops.restart_loops import refuse_loops
     from ops.session import open_session
     from ops.settings_change import written
 
@@ -86,67 +84,71 @@ def carry_out(
         written(change, output.progress),
         records.failure_noted(session, stack, output.progress),
     ):
-        # Before the update: what changes while it runs must not count as deployed.
-        inputs = unchanged.gather(session, stack, settings)
-        update, probed, former = None, None, None
-        if fast and plan is None:
-            update = unchanged.nothing_to_do(session, stack, inputs)
-        if update is None:
-            former = session.state(stack)
-            with probing(former if probe else None, settings, output) as probed:
-                try:
-                    update = deploy(session, stack, output, change.title if change else "", plan=plan)
-                finally:
-                    # Also where it failed: the next one carries on with what was agreed to.
-                    interruptible.remember(session, stack, can_interrupt)
-    switched = time.time()
+        title = change.title if change else ""
+        done = bring_up(session, stack, settings, output, title, fast, probe, can_interrupt, plan)
+    switched, update, report = time.time(), done.update, done.report
     if settings.pin:
         pin.follow(session, stack, settings.pin)
-    report = {"stack": stack, **describe_outputs(update.outputs), "changes": update.changes}
-    if probed:
-        report["probe"] = probed.as_json()
     # At once: the engine forgets the first health checks of a container within seconds.
     if update.changed:
         report["start_to_healthy_seconds"] = started_in(session, update)
-    refuse_loops(session, stack, update.outputs, report)
-    build = update.build_seconds().get(BACKEND_IMAGE, 0.0)
-    if update.changed or unchanged.not_verified(inputs) if verify is None else verify:
-        from ops.verification import verify_stack
-
-        with phases.measure("verify"):
-            verdicts = verify_stack(session, stack, update.outputs, settings, output)
-        report["verification"] = verdicts.as_json()
-        verdict = records.VERIFIED if verdicts.passed else records.NOT_VERIFIED
-        records.remember(session, stack, verdict, verdicts.summary(), output.progress, build=build)
-        if not verdicts.passed:
-            unchanged.remember_failure(inputs)
-            output.show(verdicts.table())
-            raise OperationError(
-                f"stack {stack} runs, but {verdicts.summary()}",
-                f"Look at: ./medianest status {stack}, ./medianest logs {stack}",
-                ExitCode.NOT_VERIFIED,
-                {**report, "phases": phases.seconds},
-            )
+    deploy_verdict.refuse_restart_loops(done, output.progress)
+    if update.changed or unchanged.not_verified(done.inputs) if verify is None else verify:
+        deploy_verdict.verify(done, output, phases)
     elif update.changed:
-        records.remember_deployed(session, stack, output.progress, build)
-    took_over = former and former.outputs.get("release") not in (None, update.outputs.get("release"))
-    if watch and took_over and settings.deploy.watch.seconds:
-        from ops.release_watch import watch_release
-
+        records.remember_deployed(session, stack, output.progress, done.build_seconds)
+    if watch and done.took_over and settings.deploy.watch.seconds:
         with phases.measure("watch"):
-            seen = watch_release(session, settings, update.outputs, began, switched)
-        output.progress(f"Watched the new release: {seen}")
-        report["watch"] = seen.as_json()
-        if seen.problem:
-            records.remember(session, stack, records.NOT_VERIFIED, seen.problem, output.progress)
-            go_back_from(stack, str(update.outputs["release"]), seen.problem, output, phases, report)
-    unchanged.remember(session, stack, inputs)
+            problem = deploy_verdict.watch(done, began, switched, output.progress)
+        if problem:
+            go_back_from(stack, str(update.outputs["release"]), problem, output, phases, report)
+    unchanged.remember(session, stack, done.inputs)
     if update.changed:
         report["pruned"] = prune_after_update(session, stack, settings, output.progress).as_json()
     # What nobody reads is not measured: an unchanged `up` is to be quick.
     if output.as_json or update.changed:
         report.update(measure(session, stack, update))
     return update, report
+
+
+def bring_up(
+    session: Session,
+    stack: str,
+    settings: StackSettings,
+    output: Output,
+    title: str,
+    fast: bool,
+    probe: bool,
+    can_interrupt: Inputs | None,
+    plan: SavedPlan | None,
+) -> Deployed:
+    """The update itself, under a probe; where nothing can have changed, without asking Pulumi.
+
+    `can_interrupt` is what was agreed to. Raises OperationError.
+    """
+    from ops import unchanged
+    from ops.deploy_report import describe_outputs
+    from ops.deploy_verdict import Deployed
+    from ops.plan import interruptible
+    from ops.probe import probing
+
+    # Before the update: what changes while it runs must not count as deployed.
+    inputs = unchanged.gather(session, stack, settings)
+    update, probed, former = None, None, None
+    if fast and plan is None:
+        update = unchanged.nothing_to_do(session, stack, inputs)
+    if update is None:
+        former = session.state(stack)
+        with probing(former if probe else None, settings, output) as probed:
+            try:
+                update = deploy(session, stack, output, title, plan=plan)
+            finally:
+                # Also where it failed: the next one carries on with what was agreed to.
+                interruptible.remember(session, stack, can_interrupt)
+    report = {"stack": stack, **describe_outputs(update.outputs), "changes": update.changes}
+    if probed:
+        report["probe"] = probed.as_json()
+    return Deployed(session, stack, settings, inputs, update, former, report)
 
 
 def go_back_from(
@@ -285,25 +287,3 @@ def deploy(
         quick.wait_until_healthy(api, [name for listed in names for name in listed])
     api.close()
     return progress.update
-
-
-@contextmanager
-def probing(
-    state: StackState | None, settings: StackSettings, output: Output
-) -> Iterator[ProbeFigures | None]:
-    """Ask the stack all the time while the block runs, and say what came of it, however the block ends.
-
-    Where it does not serve yet there is nothing to ask: None. `state` is that before the update.
-    """
-    from ops.probe import Probe, serves
-
-    url = f"{state.outputs['url']}{settings.backend.health.live}" if state and "url" in state.outputs else ""
-    if not url or not serves(url):
-        yield None
-        return
-    probe = Probe(url)
-    try:
-        with probe:
-            yield probe.figures
-    finally:
-        output.progress(f"Requests meanwhile: {probe.figures}")

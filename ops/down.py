@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,7 @@ from components import labels
 from components.hardening.kinds import SOAK
 from ops.errors import ExitCode, OperationError
 from ops.options import JsonOption, StackArgument, YesOption
-from ops.output import Output, seconds
+from ops.output import Output, confirm, seconds
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -73,7 +72,7 @@ def down(
         if is_protected(state, declared):
             refuse_deletion(stack, volumes, declared=declared)
     if not yes:
-        confirm(stack, found, volumes)
+        ask(stack, found, volumes)
     changes, swept = remove_stack(session, stack, state, api, output.progress, with_data=delete_data)
     took = time.monotonic() - began
     output.document(
@@ -119,20 +118,20 @@ def declared_protection(session: Session, stack: str) -> bool:
         return True
 
 
-def confirm(stack: str, found: Sequence[Resource], volumes: Sequence[DataVolume] = ()) -> None:
+def ask(stack: str, found: Sequence[Resource], volumes: Sequence[DataVolume] = ()) -> None:
     """Ask before data is deleted. Raises OperationError when the answer is no, or nobody can answer."""
-    if not sys.stdin.isatty():
-        raise OperationError(
+    containers = sum(resource.kind == "container" for resource in found)
+    about = f"Stack {stack}: {containers} containers, {len(volumes)} volumes with data."
+    confirm(
+        "\n".join([about, *(f"  - {volume}" for volume in volumes)]),
+        "Delete them for good?",
+        unanswered=OperationError(
             f"down deletes stack {stack} with its data, and nobody is there to ask",
             f"Run: ./medianest down {stack}{' --delete-data' if volumes else ''} --yes",
             ExitCode.USAGE,
-        )
-    containers = [resource for resource in found if resource.kind == "container"]
-    typer.echo(f"Stack {stack}: {len(containers)} containers, {len(volumes)} volumes with data.", err=True)
-    for volume in volumes:
-        typer.echo(f"  - {volume}", err=True)
-    if not typer.confirm("Delete them for good?", err=True):
-        raise OperationError("nothing was deleted", code=ExitCode.REFUSED)
+        ),
+        declined="nothing was deleted",
+    )
 
 
 def destroy(session: Session, stack: str, *, with_data: bool) -> dict[str, int]:

@@ -84,6 +84,23 @@ class Output:
             console.print(renderable)
 
 
+def confirm(about: str, question: str, *, unanswered: OperationError, declined: str) -> None:
+    """Ask a person who has been told what for, whatever the verbosity.
+
+    Raises `unanswered` where nobody is at a terminal, and OperationError with `declined` where the answer
+    is no.
+    """
+    import typer
+
+    from ops.errors import ExitCode, OperationError
+
+    if not sys.stdin.isatty():
+        raise unanswered
+    typer.echo(about, err=True)
+    if not typer.confirm(question, err=True):
+        raise OperationError(declined, code=ExitCode.REFUSED)
+
+
 def report_error(error: OperationError, as_json: bool) -> None:
     """The one message that a failed command ends with."""
     print(f"error: {error.message}", file=sys.stderr)

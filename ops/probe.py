@@ -6,9 +6,16 @@ import http.client
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from components.settings import StackSettings
+    from ops.output import Output
+    from ops.state import StackState
 
 # Of each of two clients: one keeps its connection, the other makes a new one for each request.
 PER_SECOND = 10.0
@@ -121,3 +128,23 @@ def _ask_once(connection: http.client.HTTPConnection, url: str) -> str:
     with connection.getresponse() as answer:
         answer.read()
         return "" if answer.status == 200 else f"status {answer.status}"
+
+
+@contextmanager
+def probing(
+    state: StackState | None, settings: StackSettings, output: Output
+) -> Iterator[ProbeFigures | None]:
+    """Ask the stack all the time while the block runs, and say what came of it, however the block ends.
+
+    Where it does not serve yet there is nothing to ask: None. `state` is that before the update.
+    """
+    url = f"{state.outputs['url']}{settings.backend.health.live}" if state and "url" in state.outputs else ""
+    if not url or not serves(url):
+        yield None
+        return
+    probe = Probe(url)
+    try:
+        with probe:
+            yield probe.figures
+    finally:
+        output.progress(f"Requests meanwhile: {probe.figures}")

@@ -7,7 +7,7 @@ keeps 256 of them, which the health checks of one stack fill within a minute.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -40,16 +40,21 @@ class RestartLoop:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    def __str__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """The loop without the log."""
         why = ", killed because it used more memory than its limit" if self.out_of_memory else ""
         code = (
             "an exit code that the engine forgot" if self.exit_code is None else f"exit code {self.exit_code}"
         )
-        log = "".join(f"\n    {line}" for line in self.log) if self.log else " nothing"
         return (
             f"{self.container} is in a restart loop: restarted {self.restarts} times, "
-            f"ended last {self.seconds_ago} s ago with {code}{why}; the end of its log:{log}"
+            f"ended last {self.seconds_ago} s ago with {code}{why}"
         )
+
+    def __str__(self) -> str:
+        log = "".join(f"\n    {line}" for line in self.log) if self.log else " nothing"
+        return f"{self.summary}; the end of its log:{log}"
 
 
 def seconds_since_exit(inspected: Document, now: datetime) -> int | None:
@@ -78,17 +83,20 @@ def find_loops(api: APIClient, containers: Iterable[Document]) -> list[RestartLo
     ]
 
 
-def refuse_loops(session: Session, stack: str, outputs: Document, report: Mapping[str, Any]) -> None:
-    """Raises OperationError where one of a deployed stack's containers is in a restart loop."""
+def loops_of(session: Session, outputs: Document) -> list[RestartLoop]:
+    """Those of a deployed stack's containers that are in a loop."""
     from docker.errors import NotFound
 
-    api = connect(session.environment)
-    found = []
-    for name in (name for listed in outputs["containers"].values() for name in listed):
-        with suppress(NotFound):
-            found.append(api.inspect_container(name))
-    loops = find_loops(api, found)
-    api.close()
+    with closing(connect(session.environment)) as api:
+        found = []
+        for name in (name for listed in outputs["containers"].values() for name in listed):
+            with suppress(NotFound):
+                found.append(api.inspect_container(name))
+        return find_loops(api, found)
+
+
+def refuse(loops: Sequence[RestartLoop], stack: str, report: Mapping[str, Any]) -> None:
+    """Raises OperationError where there is a loop."""
     if loops:
         raise OperationError(
             "\n".join(str(loop) for loop in loops),

@@ -14,6 +14,7 @@ from typing import Any
 
 from components import labels
 from ops.errors import ExitCode, OperationError
+from ops.names import label_map
 from ops.state_check import SECRET_SIGNATURE as SECRET_SIGNATURE
 from ops.state_check import DamagedStateError, read_state
 
@@ -49,9 +50,8 @@ class StackState:
         if isinstance(owner, str):
             return owner
         for resource in self.resources:
-            for label in (resource.get("inputs") or {}).get("labels") or ():
-                if isinstance(label, dict) and label.get("label") == labels.OWNER:
-                    return str(label["value"])
+            if (owner := label_map(resource.get("inputs") or {}).get(labels.OWNER)) is not None:
+                return owner
         return None
 
     def pending(self, kind: str) -> list[Mapping[str, Any]]:

@@ -26,7 +26,8 @@ from components.accounts import (
 )
 from ops.drift.interruptions import of_replacing
 from ops.drift.model import OTHER, Finding, Mending
-from ops.drift.record import DYNAMIC, Recorded
+from ops.drift.record import Recorded
+from ops.names import DYNAMIC
 from ops.plan.model import MASKED
 
 RunIn = Callable[[str, list[str], str], str]

@@ -46,11 +46,13 @@ def drift(
         ./medianest drift staging --fix --allow-interruption
     """
     from ops.drift import fix as mend
-    from ops.drift.look import look, refuse_while_changed
+    from ops.drift.look import look
+    from ops.preflight.check import refuse_while_changed
     from ops.session import open_session
 
     output, session = Output(as_json), open_session()
     session.deployed(stack)
+    # What a run has half done is no drift.
     refuse_while_changed(session, stack)
     output.progress(f"Looking at stack {stack}")
     seen = look(session, stack)

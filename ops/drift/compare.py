@@ -9,8 +9,9 @@ from ops.drift.container import Properties, condition
 from ops.drift.interruptions import of_replacing
 from ops.drift.model import ABSENT, UNKNOWN, Finding, Mending
 from ops.drift.properties import row, shown, shown_live
-from ops.drift.record import Inputs, Recorded, label_map
+from ops.drift.record import Inputs, Recorded
 from ops.engine import Document
+from ops.names import label_map
 
 GONE, THERE = "gone", "there"
 # What is mended how, of containers that are to run and do not.

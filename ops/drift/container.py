@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ops.drift.durations import nanoseconds
-from ops.drift.record import Inputs, label_map
+from ops.drift.record import Inputs
 from ops.engine import Document
+from ops.names import label_map
 from ops.plan.model import MASKED
 
 Properties = dict[str, str]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ops.drift.container import condition
 from ops.drift.images import inspected
-from ops.drift.record import CONTAINER, Recorded
+from ops.drift.record import Recorded
 from ops.engine import Document
+from ops.names import CONTAINER
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from ops.drift.look import Look, look
 from ops.drift.mending import Plan, plan_of
 from ops.drift.record import Recorded, process_limits
 from ops.errors import ExitCode, OperationError
+from ops.output import confirm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,8 @@ def fix(
     session: Session, stack: str, seen: Look, output: Output, *, allow_interruption: bool, verify: bool
 ) -> Fixed:
     """Mend what was seen, verify, and look again. Raises OperationError."""
-    from ops.deploy import prepare, probing
+    from ops.deploy import prepare
+    from ops.probe import probing
 
     plan = plan_of(seen.report.findings, seen.record)
     if plan.is_empty:
@@ -101,17 +102,16 @@ def ask(stack: str, interruptions: Sequence[Interruption], allowed: bool) -> Non
     told = "\n".join(
         f"  - {gap.part}, {gap.seconds:.0f} s at most: meets {gap.meets}" for gap in interruptions
     )
-    if not sys.stdin.isatty():
-        raise OperationError(
+    confirm(
+        f"To mend stack {stack} interrupts:\n{told}",
+        "Mend it now?",
+        unanswered=OperationError(
             f"to mend stack {stack} interrupts, and nobody is there to ask:\n{told}",
             f"Run: ./medianest drift {stack} --fix --allow-interruption",
             ExitCode.REFUSED,
-        )
-    import typer
-
-    typer.echo(f"To mend stack {stack} interrupts:\n{told}", err=True)
-    if not typer.confirm("Mend it now?", err=True):
-        raise OperationError("nothing was changed", code=ExitCode.REFUSED)
+        ),
+        declined="nothing was changed",
+    )
 
 
 def _in_place(session: Session, plan: Plan, record: Sequence[Recorded], output: Output) -> None:

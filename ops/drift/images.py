@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from components import labels
-from ops.drift.record import IMAGE
+from ops.names import IMAGE
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from ops.drift.record import Recorded
+from ops.plan.effects import MEETS, start_seconds, stop_seconds
 from ops.plan.model import Interruption
 from ops.unknown import EXCLUSIVE
 
-# Who notices, by component. The provider's own defaults, in seconds, where the record has none.
-MEETS = {
-    "gateway": "every request",
-    "postgres": "requests that need the database",
-    "redis": "requests that need the cache",
-}
-STOP_SECONDS, START_SECONDS = 10.0, 60.0
 _FILES = ("-secrets", "-configuration")
 
 
@@ -30,6 +24,8 @@ def of_replacing(container: Recorded | None, *, serves: bool) -> Interruption | 
     """
     if container is None or not container.runs or not serves or container.component not in EXCLUSIVE:
         return None
-    stop = float(container.inputs.get("stopTimeout") or STOP_SECONDS)
-    start = float(container.inputs.get("waitTimeout") or START_SECONDS)
-    return Interruption(container.component, stop + start, MEETS[container.component])
+    # Nobody notices where something only watches the stack.
+    if container.component not in MEETS:
+        return None
+    most = stop_seconds(container.inputs) + start_seconds(container.inputs)
+    return Interruption(container.component, most, MEETS[container.component])

@@ -7,20 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from components import labels
 from ops.drift import accounts, compare, container, files, foreign, images
 from ops.drift.documents import EngineDocuments
 from ops.drift.interruptions import of_replacing
 from ops.drift.model import Finding, Mending, Pending, Report
 from ops.drift.record import (
-    CONTAINER,
-    IMAGE,
-    NETWORK,
-    VOLUME,
     Inputs,
     Recorded,
     changed_steps,
     declared_inputs,
-    label_map,
     mounts,
     process_limits,
     read_record,
@@ -28,7 +24,8 @@ from ops.drift.record import (
 )
 from ops.engine import connect, resources
 from ops.errors import OperationError
-from ops.names import resource_name
+from ops.names import CONTAINER, IMAGE, NETWORK, VOLUME, label_map, resource_name
+from ops.plan.mask import Mask, secret_values
 
 if TYPE_CHECKING:
     from ops.session import Session
@@ -54,7 +51,9 @@ def look(session: Session, stack: str) -> Look:
             record = read_record(deployment or {})
             engine = EngineDocuments(api, record)
             notes: list[str] = []
-            declared, pending = _declared(preview.result, notes)
+            # Pulumi masks what it knows to be secret, not what a program that fails has printed of it.
+            mask = Mask(secret_values(deployment))
+            declared, pending = declared_by(preview.result, mask, notes)
             findings = [
                 *_containers(engine, record, declared),
                 *_others(engine, record, declared),
@@ -74,25 +73,18 @@ def look(session: Session, stack: str) -> Look:
     return Look(report, tuple(record))
 
 
-def refuse_while_changed(session: Session, stack: str) -> None:
-    """Refuse to look while a run is at work: what it has half done is no drift. Raises OperationError."""
-    from ops.preflight.check import judge_locks, refuse
-
-    _, problems = judge_locks(session, stack)
-    refuse(problems, f"stack {stack} cannot be looked at now")
-
-
 Declared = Mapping[str, Inputs] | None
 """By URN; None where the tree's program could not be asked."""
 
 
-def _declared(
-    preview: Callable[[], Mapping[str, Any]], notes: list[str]
+def declared_by(
+    preview: Callable[[], Mapping[str, Any]], mask: Mask, notes: list[str]
 ) -> tuple[Declared, tuple[Pending, ...]]:
+    """What the tree declares, and what of it is not deployed. Why that is not known becomes a note."""
     try:
         document = preview()
     except OperationError as error:
-        notes.append(f"What the tree declares is not known: {error.message}")
+        notes.append(mask.text(f"What the tree declares is not known: {error.message}"))
         return None, ()
     pending = tuple(
         Pending(resource_name(step["urn"]), str(step["op"]), tuple(sorted(step.get("detailedDiff") or ())))
@@ -263,7 +255,7 @@ def _undeclared(
     engine: EngineDocuments, project: str, stack: str, record: list[Recorded], waiting: Mapping[str, str]
 ) -> list[Finding]:
     known = {item.id for item in record} | {str(item["Id"]) for item in engine.lookalikes.values()}
-    owner = next((value for item in record if (value := label_map(item.inputs).get("medianest.owner"))), None)
+    owner = next((value for item in record if (value := label_map(item.inputs).get(labels.OWNER))), None)
     own = foreign.Own(
         project,
         stack,

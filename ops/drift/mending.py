@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ops.drift.model import Finding, Mending
-from ops.drift.record import CONTAINER, VOLUME, Recorded, mounts
+from ops.drift.record import Recorded, mounts
+from ops.names import CONTAINER, VOLUME
 from ops.plan.model import Interruption
 
 FORCED = frozenset({Mending.REPLACE, Mending.WRITE_FILES, Mending.SET_UP_AGAIN})

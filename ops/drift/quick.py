@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 
 from ops.engine import Document, Resource, log_tail
 from ops.errors import OperationError
+from ops.names import CONTAINER, NETWORK, VOLUME, must_run
 from ops.state import StackState
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-KINDS = {
-    "docker:index/container:Container": "container",
-    "docker:index/network:Network": "network",
-    "docker:index/volume:Volume": "volume",
-}
+KINDS = {CONTAINER: "container", NETWORK: "network", VOLUME: "volume"}
 HEALTHY_SECONDS = 120
 SHOWN_LINES = 10
 
@@ -42,7 +39,7 @@ def drifted(state: StackState | None, live: Iterable[Resource], running: Iterabl
         name = (resource.get("outputs") or {}).get("name", resource["id"])
         if (kind, resource["id"]) not in present:
             found.append(f"{kind} {name} is gone")
-        elif kind == "container" and must_run(resource) and resource["id"] not in up:
+        elif kind == "container" and must_run(resource.get("inputs") or {}) and resource["id"] not in up:
             found.append(f"container {name} is stopped")
     return found
 
@@ -57,7 +54,7 @@ def unseen(state: StackState | None, running: Iterable[Document]) -> list[str]:
         inputs = resource.get("inputs") or {}
         item = live.get(str(resource.get("id")))
         networks = inputs.get("networksAdvanced")
-        if KINDS.get(resource["type"]) != "container" or item is None or not isinstance(networks, list):
+        if resource["type"] != CONTAINER or item is None or not isinstance(networks, list):
             continue
         attached = set((item.get("NetworkSettings") or {}).get("Networks") or {})
         declared = {network["name"] for network in networks}
@@ -72,11 +69,6 @@ def announce_unseen(stack: str, found: Sequence[str], say: Callable[[str], None]
     if found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         say(f"Changed, and not seen by Pulumi: {found[0]}{more}. Mend it: ./medianest drift {stack} --fix")
-
-
-def must_run(container: Document) -> bool:
-    """Whether a container of the state is one that runs: loaders never do."""
-    return (container.get("inputs") or {}).get("mustRun", True) is not False
 
 
 def wait_until_healthy(

@@ -8,17 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components import labels
-from ops.names import resource_name
+from ops.names import CONTAINER, DYNAMIC, label_map, must_run, resource_name
 from ops.plan.model import MASKED
 from ops.state_check import SECRET_SIGNATURE
 
 Inputs = Mapping[str, Any]
-
-CONTAINER = "docker:index/container:Container"
-NETWORK = "docker:index/network:Network"
-VOLUME = "docker:index/volume:Volume"
-IMAGE = "docker:index/remoteImage:RemoteImage"
-DYNAMIC = "pulumi-python:dynamic:Resource"
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ class Recorded:
     @property
     def runs(self) -> bool:
         """Whether it is a container that runs: loaders never do."""
-        return self.inputs.get("mustRun", True) is not False
+        return must_run(self.inputs)
 
 
 def read_record(deployment: Mapping[str, Any]) -> list[Recorded]:
@@ -98,13 +92,6 @@ def _unwrapped(value: Any) -> Any:
             return _unwrapped(json.loads(value["plaintext"])) if "plaintext" in value else MASKED
         return {name: _unwrapped(part) for name, part in value.items() if name != "__defaults"}
     return [_unwrapped(part) for part in value] if isinstance(value, list) else value
-
-
-def label_map(inputs: Inputs) -> dict[str, str]:
-    """The labels of a resource's inputs."""
-    return {
-        item["label"]: str(item["value"]) for item in inputs.get("labels") or () if isinstance(item, dict)
-    }
 
 
 def mounts(item: Recorded, volume: str) -> bool:

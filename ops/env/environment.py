@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ops.data import VOLUME_TYPE
 from ops.engine import Resource, resources
 from ops.env.judge import Whose, whose
 from ops.env.lease import Lease, home_of, lease_in, read_leases
 from ops.env.settings import is_made_by_us
 from ops.errors import ExitCode, OperationError
+from ops.names import VOLUME
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -74,4 +74,4 @@ def find(session: Session, api: APIClient, name: str) -> Environment:
 def is_long_lived(environment: Environment) -> bool:
     """Whether the state has a volume and no lease, which would have come before it."""
     parts = environment.state.resources if environment.state else ()
-    return environment.lease is None and any(part["type"] == VOLUME_TYPE for part in parts)
+    return environment.lease is None and any(part["type"] == VOLUME for part in parts)

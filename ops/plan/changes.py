@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ops.names import DYNAMIC
 from ops.plan.differences import compare, differences, kind, readable_name
 from ops.plan.effects import effects
 from ops.plan.model import Change, Drift
@@ -40,12 +41,8 @@ def follows_container(operation: Operation, services: set[str]) -> bool:
 
 
 def refusals(operations: Sequence[Operation]) -> list[str]:
-    """What of it the update will be refused for: nothing deletes or replaces what is protected."""
-    return [
-        REFUSED.format(operation.name)
-        for operation in operations
-        if operation.protected and operation.action.value in ("delete", "replace")
-    ]
+    """What of it the update will be refused for, one sentence each."""
+    return [REFUSED.format(operation.name) for operation in operations if operation.is_refused]
 
 
 def drift_of(found: Sequence[Found], quick: Sequence[str]) -> tuple[Drift, ...]:
@@ -67,7 +64,7 @@ def split(line: str) -> tuple[str, str]:
 
 def follows_one(item: Found) -> bool:
     """A dynamic resource only repeats what its container tells."""
-    return own_type(item.urn).startswith("pulumi-python:") and item.gone
+    return own_type(item.urn) == DYNAMIC and item.gone
 
 
 def describe(item: Found) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from ops.errors import ExitCode, OperationError
+from ops.output import confirm
 from ops.plan.model import Change, Danger
 from ops.plan.operations import Preview
 from ops.plan.words import effect_words
@@ -15,8 +15,8 @@ from ops.plan.words import effect_words
 if TYPE_CHECKING:
     from components.settings import StackSettings
     from ops.output import Output
-    from ops.plan.interruptible import Interruptible
     from ops.session import Session
+    from ops.unchanged import Inputs
 
 
 class Consent(Enum):
@@ -37,7 +37,7 @@ def require(
     text: str | None,
     consent: Consent,
     output: Output,
-) -> Interruptible | None:
+) -> Inputs | None:
     """Ask where the update is dangerous. `text` is that of the settings file, where it is to change.
 
     Returns what can interrupt, to be remembered after the update. Raises OperationError, and nothing
@@ -72,12 +72,8 @@ def dangers(session: Session, stack: str, text: str | None) -> list[Change]:
     seen = Preview()
     state = session.state(stack)
     drifted = bool(state and quick_look(session, stack, state))
-    preview(session, stack, seen, Wish(settings=text), refresh=drifted, command="up")
-    refused = [
-        operation.name
-        for operation in seen.operations
-        if operation.protected and operation.action.value in ("delete", "replace")
-    ]
+    preview(session, stack, seen, Wish(settings=text), refresh=drifted, command="consent")
+    refused = [operation.name for operation in seen.operations if operation.is_refused]
     if refused:
         raise OperationError(
             f"stack {stack} could not be deployed: {PROTECTED.format(', '.join(refused))}",
@@ -100,25 +96,24 @@ def described(dangerous: Sequence[Change]) -> list[str]:
 
 def ask(stack: str, dangerous: Sequence[Change], output: Output) -> None:
     """Raises OperationError where the answer is no, or nobody can answer."""
-    if output.as_json or not sys.stdin.isatty():
-        raise OperationError(
-            "\n".join(
-                [
-                    f"this update of stack {stack} {what(dangerous)}, and nobody is there to ask:",
-                    *described(dangerous),
-                ]
-            ),
-            f"Nothing was touched. See all of it: ./medianest preview {stack}\n"
-            "If it may be, run it again with --allow-interruption.",
-            ExitCode.REFUSED,
-            {
-                "dangerous": [
-                    {"resource": change.name, "effect": effect_words(change.effect)} for change in dangerous
-                ]
-            },
-        )
-    import typer
-
-    output.progress("\n".join([f"This update of stack {stack} {what(dangerous)}:", *described(dangerous)]))
-    if not typer.confirm("Do it all the same?", err=True):
-        raise OperationError("nothing was touched", code=ExitCode.REFUSED)
+    told = "\n".join(described(dangerous))
+    refusal = OperationError(
+        f"this update of stack {stack} {what(dangerous)}, and nobody is there to ask:\n{told}",
+        f"Nothing was touched. See all of it: ./medianest preview {stack}\n"
+        "If it may be, run it again with --allow-interruption.",
+        ExitCode.REFUSED,
+        {
+            "dangerous": [
+                {"resource": change.name, "effect": effect_words(change.effect)} for change in dangerous
+            ]
+        },
+    )
+    # What asks for JSON is a program.
+    if output.as_json:
+        raise refusal
+    confirm(
+        f"This update of stack {stack} {what(dangerous)}:\n{told}",
+        "Do it all the same?",
+        unanswered=refusal,
+        declined="nothing was touched",
+    )

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components import labels
+from ops.names import IMAGE
 from ops.plan.model import MASKED, Action, Difference
-from ops.plan.operations import IMAGE, Operation, Properties
+from ops.plan.operations import Operation, Properties
 from ops.plan.setting_changes import shorten, shown_variable, text_of
 
 # The engine puts a random UUID in the place of what it will know only when the update runs.

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from components import labels
+from ops.names import VOLUME, label_map
 from ops.plan.model import Action, Effect, Interruption
-from ops.plan.operations import VOLUME, Operation
+from ops.plan.operations import Operation, Properties
 
-# Who notices that a component is away.
+# Who notices that a component is away. What watches the stack serves nobody who uses it: it is not here.
 MEETS = {
     "gateway": "every request",
     "backend": "every request",
@@ -48,36 +49,38 @@ def interruption(operation: Operation, serving: int) -> Interruption | None:
     """Who has to wait, and for how long.
 
     What is replaced create-first, made, or changed in place interrupts nobody; neither does a replica
-    that goes while others stay.
+    that goes while others stay, nor what watches the stack.
     """
-    if not operation.is_service:
-        return None
     part = operation.component
-    who = MEETS.get(part, f"whatever needs {part}")
+    if not operation.is_service or part not in MEETS:
+        return None
     if operation.action is Action.REPLACE and operation.stops_first:
-        stops = number(operation.old.get("destroyGraceSeconds"), 0)
-        starts = number(operation.new.get("waitTimeout"), WAIT_SECONDS)
-        return Interruption(part, stops + starts, who, USUAL_SECONDS.get(part, 0.0))
+        most = stop_seconds(operation.old) + start_seconds(operation.new)
+        return Interruption(part, most, MEETS[part], USUAL_SECONDS.get(part, 0.0))
     if operation.action is Action.DELETE and not serving:
-        return Interruption(part, number(operation.old.get("destroyGraceSeconds"), 0), f"{who}, {FOR_GOOD}")
+        return Interruption(part, stop_seconds(operation.old), f"{MEETS[part]}, {FOR_GOOD}")
     return None
+
+
+def stop_seconds(inputs: Properties) -> float:
+    """The most that the provider lets a container of these inputs take to stop."""
+    return number(inputs.get("destroyGraceSeconds"), 0)
+
+
+def start_seconds(inputs: Properties) -> float:
+    """The most that the provider waits for one to get healthy."""
+    return number(inputs.get("waitTimeout"), WAIT_SECONDS)
 
 
 def deleted_data(operation: Operation) -> str:
     """What data goes, in words. Other volumes hold what can be made again."""
     if operation.type != VOLUME or operation.action not in (Action.DELETE, Action.REPLACE):
         return ""
-    if label(operation, labels.COMPONENT) not in labels.DATA_COMPONENTS:
+    # By the label of the one that is there now; by its component where labels are not known.
+    component = label_map(operation.old).get(labels.COMPONENT, operation.component)
+    if component not in labels.DATA_COMPONENTS:
         return ""
     return f"everything in volume {operation.name}"
-
-
-def label(operation: Operation, name: str) -> str:
-    """A label of the one that is there now; its component where labels are not known."""
-    for found in operation.old.get("labels") or ():
-        if isinstance(found, dict) and found.get("label") == name:
-            return str(found.get("value"))
-    return operation.component
 
 
 def rotated(operation: Operation) -> tuple[str, ...]:

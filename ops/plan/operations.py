@@ -10,14 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ops.names import resource_name
+from ops.names import CONTAINER, DYNAMIC, resource_name
 from ops.plan.model import Action
 
 Properties = Mapping[str, Any]
-CONTAINER = "docker:index/container:Container"
-VOLUME = "docker:index/volume:Volume"
-IMAGE = "docker:index/remoteImage:RemoteImage"
-DYNAMIC = "pulumi-python:dynamic:Resource"
 # The names of the engine for operations; a replacement is three events, told by the middle one.
 ACTIONS = {
     "create": Action.CREATE,
@@ -68,6 +64,11 @@ class Operation:
     @property
     def is_process_limit(self) -> bool:
         return self.type == DYNAMIC and {"container", "limit"} <= self.inputs.keys()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the update will be refused for it: nothing deletes or replaces what is protected."""
+        return self.protected and self.action in (Action.DELETE, Action.REPLACE)
 
     @property
     def is_loader(self) -> bool:

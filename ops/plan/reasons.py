@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ops.names import CONTAINER, IMAGE
 from ops.plan.differences import compare, readable_name, tops
 from ops.plan.model import Action, Difference
-from ops.plan.operations import CONTAINER, IMAGE, Operation
+from ops.plan.operations import Operation
 from ops.plan.setting_changes import SettingChange
+from ops.plan.words import first_few
 
-SHOWN_FILES = 5
 # Settings that a container is not made of, though they are those of its component.
 NOT_OF_THE_CONTAINER = ("backend.replicas", "backend.build.", "backend.health.live", "backend.health.report")
 OF_THE_GATEWAYS_CONTAINER = ("gateway.address", "gateway.port", "gateway.limits.")
@@ -52,7 +53,7 @@ def reasons(operation: Operation, operations: Sequence[Operation], background: B
         *followed(operation, operations),
     ]
     if not found and background.files.program:
-        found.append(f"the program: {listed(background.files.program)} {against(background.files)}")
+        found.append(f"the program: {first_few(background.files.program)} {against(background.files)}")
     return tuple(found or otherwise(operation))
 
 
@@ -89,7 +90,7 @@ def image_reasons(operation: Operation, files: ChangedFiles) -> list[str]:
     """What of an image's inputs is another."""
     service = operation.name.removesuffix("-image")
     own = files.images.get(service, ())
-    found = [f"files of the image: {listed(own)} {against(files)}"] if own else []
+    found = [f"files of the image: {first_few(own)} {against(files)}"] if own else []
     for difference in compare(operation.old, operation.new):
         if difference.path == "argument BASE_IMAGE":
             found.append(of_the_base(difference, files))
@@ -109,7 +110,7 @@ def base_reasons(operation: Operation, files: ChangedFiles) -> list[str]:
 
 def of_the_base(difference: Difference, files: ChangedFiles) -> str:
     changed = files.images.get("base", ())
-    because = f": {listed(changed)} {against(files)}" if changed else ""
+    because = f": {first_few(changed)} {against(files)}" if changed else ""
     return f"base image {difference.old} → {difference.new}{because}"
 
 
@@ -164,12 +165,6 @@ def otherwise(operation: Operation) -> list[str]:
     if operation.action is Action.CREATE:
         return ["it was not declared before"]
     return [f"declared differently: {', '.join(tops(operation.paths))}"] if operation.paths else []
-
-
-def listed(files: Sequence[str]) -> str:
-    """The first few files, and how many more."""
-    more = f" and {len(files) - SHOWN_FILES} more" if len(files) > SHOWN_FILES else ""
-    return f"{', '.join(files[:SHOWN_FILES])}{more}"
 
 
 def against(files: ChangedFiles) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ops.output import seconds
 from ops.plan.model import Action, Change, Danger, Effect, Interruption, StackPlan
 
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+SHOWN = 5
 # In this order, as people expect them.
 COUNTED = {
     Action.CREATE: "to create",
@@ -64,6 +65,12 @@ def interruption_words(interruption: Interruption) -> str:
 def difference_words(change: Change) -> list[tuple[str, str, str]]:
     """What differs: path, old, new; a side that is absent reads "none"."""
     return [(item.path, item.old or "none", item.new or "none") for item in change.differences]
+
+
+def first_few(names: Sequence[str]) -> str:
+    """The first few of many names, and how many more."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
 
 
 def clean(text: str) -> str:

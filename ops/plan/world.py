@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ops.plan.words import first_few
+
 if TYPE_CHECKING:
     from components.settings import StackSettings
     from ops.session import Session
 
-SHOWN = 5
 # Of an inspected container: what it was made with. The rest changes by itself.
 MADE_WITH = ("Image", "Config", "HostConfig")
 
@@ -55,22 +56,21 @@ def differences(before: World, now: World, stack: str) -> list[str]:
     settings = changed(before.settings, now.settings)
     containers = changed(before.live, now.live)
     return [
-        *([f"files have changed: {few(files)}"] if files else []),
-        *([f"settings have changed: {few(settings)}"] if settings else []),
+        *([f"files have changed: {first_few(files)}"] if files else []),
+        *([f"settings have changed: {first_few(settings)}"] if settings else []),
         *(["the state was changed by another update"] if before.state != now.state else []),
         *(["the tools or their variables are others"] if before.surroundings != now.surroundings else []),
         # What another update has changed it has changed on the engine too.
-        *([f"what runs has changed: {few(containers)}"] if containers and before.state == now.state else []),
+        *(
+            [f"what runs has changed: {first_few(containers)}"]
+            if containers and before.state == now.state
+            else []
+        ),
     ]
 
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-
-
-def few(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more}"
 
 
 def counting(session: Session, stack: str, settings: StackSettings) -> Iterator[Path]:
@@ -80,6 +80,8 @@ def counting(session: Session, stack: str, settings: StackSettings) -> Iterator[
 
     root = session.project.root
     yield from files(root)
+    # Interrupts nobody, but is a part of the update all the same.
+    yield from tree(root / "guardian")
     if (own := session.project.settings_file(stack)).exists():
         yield own
     yield from tree(root / settings.backend.build.context)

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from components import labels
 from components.settings import PinSettings, StackSettings
-from ops.data import VOLUME_TYPE
 from ops.engine import Resource
 from ops.lock import Holder, Lock
-from ops.names import resource_name
+from ops.names import VOLUME, resource_name
 from ops.preflight.facts import EngineFacts, PortFacts
 from ops.state import StackState
 
@@ -194,7 +193,7 @@ def judge_data(
     kept = [
         resource
         for resource in (state.resources if state else ())
-        if resource["type"] == VOLUME_TYPE and resource.get("protect") and "id" in resource
+        if resource["type"] == VOLUME and resource.get("protect") and "id" in resource
     ]
     declared = {f"backend-{volume.name}" for volume in settings.backend.volumes}
     names = {resource["urn"]: resource_name(resource["urn"]) for resource in kept}

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from components import labels
 from ops.errors import OperationError
 from ops.events import cause
+from ops.names import CONTAINER, label_map
 
 if TYPE_CHECKING:
     from ops.session import Session
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 # So many of the last updates are looked at: reading one takes about 3 ms.
 LIMIT = 100
 DEPLOYED_BY = "Deployed-by"
-CONTAINER = "docker:index/container:Container"
 STACK = "pulumi:pulumi:Stack"
 
 
@@ -168,10 +168,7 @@ def plain(error: str) -> str:
 
 
 def _release(container: Mapping[str, Any]) -> str:
-    for label in (container.get("inputs") or {}).get("labels") or ():
-        if isinstance(label, dict) and label.get("label") == labels.RELEASE:
-            return str(label.get("value", ""))
-    return ""
+    return label_map(container.get("inputs") or {}).get(labels.RELEASE, "")
 
 
 def _object(setting: Any) -> Mapping[str, Any] | None:

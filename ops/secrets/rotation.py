@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ops.errors import ExitCode, OperationError
+from ops.names import DYNAMIC
 
 if TYPE_CHECKING:
     from components.settings import StackSettings
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 GRACE = timedelta(hours=24)
 # Rotated only when it is named: what it has sealed before needs the former value.
 ONLY_BY_NAME = frozenset({"backup_key"})
-DYNAMIC_RESOURCE = "pulumi-python:dynamic:Resource"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def secrets_in_use(state: StackState, settings: StackSettings) -> list[SecretInU
     made = {
         resource["outputs"].get("name"): resource["outputs"]
         for resource in state.resources
-        if resource["type"] == DYNAMIC_RESOURCE and "made_at" in (resource.get("outputs") or {})
+        if resource["type"] == DYNAMIC and "made_at" in (resource.get("outputs") or {})
     }
     return [
         SecretInUse(

@@ -15,8 +15,8 @@ import pytest
 import requests
 import yaml
 
-from tests.harness.at_fault import until
 from tests.harness.checkout import STAGING, Checkout, Run, containers_of, new_name, of_stack, swept
+from tests.harness.waiting import until
 
 SETTINGS: dict[str, Any] = {
     **STAGING,
@@ -158,7 +158,8 @@ def test_reports_are_made_and_kept(stack: Stack) -> None:
     for kind, report in made.items():
         kept = stack.report(kind, "--history", "--json").document()["reports"]
         assert {**kept[-1], "stack": stack.name} == report
-        assert stack.report(kind, "--history").code == stack.report(kind).code == 0
+    assert "backend" in stack.checkout.expect("report", "memory", stack.name).out
+    assert "reports since" in stack.checkout.expect("report", "workers", stack.name, "--history").out
 
 
 def test_the_history_is_there_when_the_guardian_is_not(stack: Stack) -> None:
@@ -198,9 +199,6 @@ def test_the_performance_with_plots(stack: Stack, traffic: None, tmp_path: Path)
     )
     assert markdown.out.startswith(f"# Performance of stack {stack.name}\n")
     assert "| `GET /api/users/me` |" in markdown.out
-    assert (
-        "Slowest routes" in stack.checkout.expect("report", "performance", stack.name, "--since", "10m").out
-    )
 
 
 def test_this_machine_is_fit(stack: Stack) -> None:

@@ -138,7 +138,7 @@ def test_what_is_left_is_named(engine: Engine, monkeypatch: pytest.MonkeyPatch) 
 def test_data_is_not_deleted_when_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(OperationError) as caught:
-        down.confirm("s", [])
+        down.ask("s", [])
     assert caught.value.code is ExitCode.USAGE
     assert "./medianest down s --yes" in caught.value.hint
 
@@ -148,8 +148,8 @@ def test_data_is_deleted_only_after_a_yes(monkeypatch: pytest.MonkeyPatch, answe
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("typer.confirm", lambda *_, **__: answer)
     if answer:
-        down.confirm("s", [])
+        down.ask("s", [])
         return
     with pytest.raises(OperationError, match="nothing was deleted") as caught:
-        down.confirm("s", [])
+        down.ask("s", [])
     assert caught.value.code is ExitCode.REFUSED

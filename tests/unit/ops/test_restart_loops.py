@@ -10,7 +10,7 @@ import pytest
 
 from ops.errors import ExitCode, OperationError
 from ops.project import Project
-from ops.restart_loops import RESTARTS, SECONDS, find_loops, refuse_loops, seconds_since_exit
+from ops.restart_loops import RESTARTS, SECONDS, find_loops, loops_of, refuse, seconds_since_exit
 from ops.session import Session
 from ops.status import ContainerStatus
 
@@ -93,13 +93,13 @@ OUTPUTS = {"containers": {"backend": ["s-backend-0"]}}
 
 @pytest.mark.parametrize("session", [inspected(restarts=0)], indirect=True)
 def test_without_a_loop_a_command_goes_on(session: Session) -> None:
-    refuse_loops(session, "s", OUTPUTS, {})
+    refuse(loops_of(session, OUTPUTS), "s", {})
 
 
 @pytest.mark.parametrize("session", [inspected()], indirect=True)
 def test_a_command_ends_with_it_as_its_error(session: Session) -> None:
     with pytest.raises(OperationError, match="restart loop") as caught:
-        refuse_loops(session, "s", OUTPUTS, {"url": "u"})
+        refuse(loops_of(session, OUTPUTS), "s", {"url": "u"})
     assert caught.value.code is ExitCode.NOT_VERIFIED
     assert "./medianest logs s" in caught.value.hint
     assert caught.value.details["restart_loops"][0]["exit_code"] == 2

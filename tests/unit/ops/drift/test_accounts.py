@@ -15,7 +15,8 @@ from components.accounts import (
 )
 from ops.drift.accounts import fits, is_account, judge_postgres, judge_redis, look_at_account
 from ops.drift.model import Mending
-from ops.drift.record import DYNAMIC, Recorded
+from ops.drift.record import Recorded
+from ops.names import DYNAMIC
 from tests.unit.ops.drift.recorded_stack import documents
 
 PASSWORD = "the-recorded-one"

@@ -7,7 +7,7 @@ from docker import APIClient
 from docker.errors import ImageNotFound
 
 from ops.drift.images import hold_names
-from ops.drift.record import IMAGE
+from ops.names import IMAGE
 
 NAME = "medianest/redis:abc"
 

@@ -9,8 +9,9 @@ from ops.drift.in_place import limits_of
 from ops.drift.look import Look
 from ops.drift.mending import plan_of
 from ops.drift.model import Finding, Mending, Pending, Report
-from ops.drift.record import CONTAINER, VOLUME, Recorded
+from ops.drift.record import Recorded
 from ops.errors import ExitCode, OperationError
+from ops.names import CONTAINER, VOLUME
 from ops.plan.model import Interruption
 from tests.unit.ops.drift.recorded_stack import documents
 

@@ -5,14 +5,13 @@ from typing import Any
 
 from ops.drift.images import is_shared
 from ops.drift.record import (
-    DYNAMIC,
     changed_steps,
     declared_inputs,
-    label_map,
     process_limits,
     read_record,
     waiting_to_go,
 )
+from ops.names import DYNAMIC, label_map
 from ops.state_check import SECRET_SIGNATURE
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from components.settings import StackSettings
 from ops.errors import ExitCode, OperationError
-from ops.output import Output
+from ops.output import Output, Verbosity
 from ops.plan import interruptible
 from ops.plan.consent import ask
 from ops.project import Project
@@ -133,3 +133,22 @@ def test_at_a_terminal_a_person_decides(
         with pytest.raises(OperationError, match="nothing was touched"):
             ask("staging", [GATEWAY], Output())
     assert "This update of stack staging interrupts:" in capsys.readouterr().err
+
+
+def test_whoever_is_asked_is_told_what_for_however_quiet_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import typer
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(typer, "confirm", lambda *_, **__: True)
+    output = Output()
+    output.verbosity = Verbosity.QUIET
+    ask("staging", [VOLUME, GATEWAY], output)
+    assert "gateway: interrupts gateway for about 2.0 s" in capsys.readouterr().err
+
+
+def test_a_program_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    with pytest.raises(OperationError, match="nobody is there to ask"):
+        ask("staging", [GATEWAY], Output(as_json=True))

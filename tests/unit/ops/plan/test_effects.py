@@ -24,7 +24,10 @@ def container(component: str, action: Action, **values: Any) -> Operation:
     [
         (container("gateway", Action.REPLACE, stops_first=True), 1, "every request"),
         (container("redis", Action.REPLACE, stops_first=True), 1, "requests that need the cache"),
-        (container("guardian", Action.REPLACE, stops_first=True), 1, "whatever needs guardian"),
+        # What watches the stack serves nobody who uses it.
+        (container("guardian", Action.REPLACE, stops_first=True), 1, None),
+        (container("exporters", Action.REPLACE, stops_first=True), 1, None),
+        (container("prometheus", Action.DELETE), 0, None),
         # As when its network is replaced: the engine stops every backend first.
         (container("backend", Action.REPLACE, stops_first=True), 2, "every request"),
         (container("backend", Action.REPLACE), 2, None),

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from components.settings import StackSettings
 from ops.errors import ExitCode, OperationError
 from ops.plan.saved import SavedPlan, read_plan
-from ops.plan.world import World, differences
+from ops.plan.world import World, counting, differences
+from ops.project import Project
+from ops.session import Session
 
 WORLD = World(
     files={"app/main.py": "1", "Pulumi.staging.yaml": "1"},
@@ -94,3 +97,19 @@ def test_many_files_are_a_few_and_a_number() -> None:
     now = World(**{**WORLD.__dict__, "files": {f"app/{number}.py": "2" for number in range(20)}})
     (line,) = differences(WORLD, now, "staging")
     assert line.endswith("and 16 more")
+
+
+def test_every_file_that_an_update_is_made_of_counts(tmp_path: Path) -> None:
+    made_of = (
+        "__main__.py",
+        "components/x.py",
+        "guardian/healer.py",
+        "images/redis/Dockerfile",
+        "app/main.py",
+    )
+    for name in (*made_of, "docs/previews.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text("x")
+    session = Session(Project("medianest", tmp_path), {})
+    found = {str(path.relative_to(tmp_path)) for path in counting(session, "staging", StackSettings())}
+    assert found == set(made_of)
