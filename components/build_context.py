@@ -9,6 +9,10 @@ from pathlib import Path
 
 # Written while images are built, so no part of what goes into them.
 BUILD_LOGS = ".build"
+# The component, and the end of the name, of an image that is built to see how long that takes; and the
+# variable by which the program that builds it (components/trial_build.py) knows the stack's owner.
+TRIAL = "trial-build"
+TRIAL_OWNER_VARIABLE = "MEDIANEST_OWNER"
 
 
 def context_files(root: Path, dockerfile: str = "Dockerfile") -> list[Path]:

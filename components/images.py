@@ -9,7 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components import labels
-from components.build_context import BUILD_LOGS, base_image, content_hash, shared_image
+from components.build_context import BUILD_LOGS, TRIAL, base_image, content_hash, shared_image
 from components.stack import Stack
 
 # Handed to builds where it is, so that package indexes answer behind a proxy that inspects TLS.
@@ -69,14 +69,17 @@ class BackendImage(pulumi.ComponentResource):
     Tagged `medianest/backend:<stack>-<hash>`; `medianest/backend:<stack>` follows the newest build.
     `content` is the hash of everything that goes into it. Old ones are kept for roll-backs.
     That of a pinned release is taken as it lies on the engine, and nothing is built.
-    Raises FileNotFoundError when the build context or the Dockerfile is not there.
+    With `trial` it is built for the sake of building it, from nothing: under a name of its own, and to be
+    thrown away. Raises FileNotFoundError when the build context or the Dockerfile is not there.
     """
 
     id: pulumi.Output[str]
     name: str
     content: str
 
-    def __init__(self, stack: Stack, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, stack: Stack, opts: pulumi.ResourceOptions | None = None, *, trial: bool = False
+    ) -> None:
         super().__init__("medianest:index:BackendImage", "backend-image", {}, opts)
         pin = stack.settings.pin
         if pin is not None:
@@ -93,7 +96,7 @@ class BackendImage(pulumi.ComponentResource):
         base = base_image(stack.root)
         self.content = content_hash(context, {"base": base, **build.model_dump()}, build.dockerfile)
         alias = f"{stack.project}/backend:{stack.name}"
-        self.name = f"{alias}-{self.content}"
+        self.name = f"{alias}-{TRIAL if trial else self.content}"
         image = docker.RemoteImage(
             "backend-image",
             docker.RemoteImageArgs(
@@ -104,10 +107,11 @@ class BackendImage(pulumi.ComponentResource):
                     dockerfile=build.dockerfile,
                     target=build.target,
                     builder=BUILDER,
-                    tags=[alias],
+                    tags=None if trial else [alias],
+                    no_cache=trial or None,
                     build_args={"BASE_IMAGE": base, "BUILDKIT_INLINE_CACHE": "1", **build.args},
                     cache_froms=build.cache_from or None,
-                    label=stack.labels("backend"),
+                    label=stack.labels(TRIAL if trial else "backend"),
                     build_log_file=_build_log(stack, "backend"),
                     secrets=_certificates(),
                 ),

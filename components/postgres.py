@@ -20,6 +20,13 @@ from components.workload import Attachment, Mount, Probe, UpdatePolicy, Workload
 
 USER = "999"
 DATA = "/var/lib/postgresql/data"
+# What each kind of statement takes is counted, for reports: without the values in it. Utility statements
+# are left out, since their texts are kept as they are: one of them may set a password.
+# Source: https://www.postgresql.org/docs/current/pgstatstatements.html
+COUNTED_STATEMENTS = [
+    *("-c", "shared_preload_libraries=pg_stat_statements"),
+    *("-c", "pg_stat_statements.track_utility=off"),
+]
 
 
 class Postgres(pulumi.ComponentResource):
@@ -66,6 +73,7 @@ class Postgres(pulumi.ComponentResource):
                     f"max_connections={settings.max_connections}",
                     "-c",
                     f"shared_buffers={settings.shared_buffers_mb}MB",
+                    *(COUNTED_STATEMENTS if stack.settings.monitoring.enabled else []),
                 ],
                 environment={
                     "POSTGRES_USER": settings.user,

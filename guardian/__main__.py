@@ -1,4 +1,7 @@
-"""python3 -m guardian {guard,engine-proxy}: one image, two containers."""
+"""python3 -m guardian {guard,engine-proxy}: one image, two containers.
+
+python3 -m guardian report KIND, in the container of the first: has the running one make a report now.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,11 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
                 return 2
             socket = environment.get("ENGINE_SOCKET", "/var/run/docker.sock")
             return asyncio.run(until_told(server.serve(socket, Ownership(stack, owner))))
-    print("usage: python3 -m guardian {guard,engine-proxy}", file=sys.stderr)
+        case ["report", kind]:
+            from guardian.reports import request
+
+            return request.ask(kind, environment)
+    print("usage: python3 -m guardian {guard,engine-proxy,report KIND}", file=sys.stderr)
     return 2
 
 

@@ -46,7 +46,7 @@ async def serve(settings: Settings) -> int:
         history = History(settings.directory / "reports", settings.report_days)
         reporter = Reporter(backends, figures, notebook, history, watch, settings)
         metrics = GuardianMetrics(watch, figures, notebook)
-        application = Server(healer, notebook, metrics, settings).application()
+        application = Server(healer, reporter, notebook, metrics, settings).application()
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "0.0.0.0", settings.port).start()  # noqa: S104 - the container's own network

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
+import json
 import logging
 import time
 
@@ -13,6 +15,8 @@ from guardian.healer import Healer
 from guardian.metrics import GuardianMetrics
 from guardian.record.entries import Kind, Outcome
 from guardian.record.notebook import Notebook
+from guardian.reports.reporter import Reporter
+from guardian.reports.schedule import Report
 from guardian.settings import Settings, secret
 
 LARGEST_BODY = 4 * 1024 * 1024
@@ -20,15 +24,22 @@ LARGEST_BODY = 4 * 1024 * 1024
 HUNG_SECONDS = 120.0
 
 log = logging.getLogger("guardian")
+_dumps = functools.partial(json.dumps, default=str)
 
 
 class Server:
     """The routes. The rest of the parts is handed over."""
 
     def __init__(
-        self, healer: Healer, notebook: Notebook, metrics: GuardianMetrics, settings: Settings
+        self,
+        healer: Healer,
+        reporter: Reporter,
+        notebook: Notebook,
+        metrics: GuardianMetrics,
+        settings: Settings,
     ) -> None:
         self._healer = healer
+        self._reporter = reporter
         self._notebook = notebook
         self._metrics = metrics
         self._settings = settings
@@ -38,6 +49,7 @@ class Server:
         application.add_routes(
             [
                 web.post("/alerts", self.alerts),
+                web.post("/reports/{kind}", self.report),
                 web.get("/metrics", self.metrics),
                 web.get("/health/live", self.live),
                 web.get("/health/ready", self.ready),
@@ -59,6 +71,19 @@ class Server:
             self._ends(alert)
         self._healer.wake()
         return web.json_response({"taken": len(told.firing) + len(told.resolved)})
+
+    async def report(self, request: web.Request) -> web.Response:
+        """Make a report now, beside those of the schedule, and answer with it."""
+        if not self._known(request):
+            return web.json_response({"error": "a bearer token is needed"}, status=401)
+        try:
+            kind = Report(request.match_info["kind"])
+        except ValueError:
+            return web.json_response({"error": "there is no such report"}, status=404)
+        view = self._healer.watch.fresh
+        if view is None:
+            return web.json_response({"error": "the guardian has not seen the stack yet"}, status=503)
+        return web.json_response(await self._reporter.make(kind, view), dumps=_dumps)
 
     async def metrics(self, _: web.Request) -> web.Response:
         return web.Response(

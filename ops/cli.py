@@ -10,16 +10,19 @@ from ops.activate import activate
 from ops.backup.command import backup
 from ops.backup.restore_command import restore
 from ops.completion import completion
+from ops.doctor.command import doctor
 from ops.down import down
 from ops.drift.command import drift
 from ops.env.command import env
 from ops.errors import ExitCode, OperationError
+from ops.health.command import health
 from ops.list_stacks import list_stacks
 from ops.logs import logs
 from ops.options import DebugOption, QuietOption, VerboseOption
 from ops.output import Verbosity, verbosity
 from ops.plan.command import PreviewCommand, preview
 from ops.releases.command import releases
+from ops.report.command import report
 from ops.rollback import rollback
 from ops.run_tests import run_tests
 from ops.secrets.command import app as secrets
@@ -65,12 +68,14 @@ for name, command, panel in (
     ("rollback", rollback, "Stacks"),
     ("restore", restore, "Stacks"),
     ("verify", verify, "Stacks"),
+    ("health", health, "Stacks"),
     ("status", status, "Stacks"),
     ("drift", drift, "Stacks"),
     ("logs", logs, "Stacks"),
     ("soak", soak, "Stacks"),
     ("list", list_stacks, "Stacks"),
     ("setup", setup, "This machine"),
+    ("doctor", doctor, "This machine"),
     ("activate", activate, "This machine"),
     ("completion", completion, "This machine"),
     ("test", run_tests, "This project"),
@@ -80,4 +85,5 @@ app.add_typer(env, name="env", rich_help_panel="Stacks")
 app.command("preview", cls=PreviewCommand, rich_help_panel="Stacks")(preview)
 app.add_typer(secrets, name="secrets", rich_help_panel="Stacks")
 app.add_typer(backup, name="backup", rich_help_panel="Stacks")
+app.add_typer(report, name="report", rich_help_panel="Stacks")
 app.add_typer(state, name="state", rich_help_panel="Stacks")

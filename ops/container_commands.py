@@ -37,6 +37,7 @@ class CommandError(OperationError):
         end = "\n".join(f"    {line}" for line in said.strip().splitlines()[-8:])
         super().__init__(f"{what} failed with exit code {code}:\n{end}")
         self.said = said
+        self.code_of_command = code
 
 
 def run(

@@ -96,7 +96,7 @@ def carry_out(
     if update.changed or unchanged.not_verified(done.inputs) if verify is None else verify:
         deploy_verdict.verify(done, output, phases)
     elif update.changed:
-        records.remember_deployed(session, stack, output.progress)
+        records.remember_deployed(session, stack, output.progress, done.build_seconds)
     if watch and done.took_over and settings.deploy.watch.seconds:
         with phases.measure("watch"):
             problem = deploy_verdict.watch(done, began, switched, output.progress)

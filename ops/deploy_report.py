@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from ops.events import Update
     from ops.session import Session
 
+# The resource whose creation is the build of the backend's image.
+BACKEND_IMAGE = "backend-image"
+
 
 def describe_outputs(outputs: dict[str, Any]) -> dict[str, Any]:
     return {key: outputs[key] for key in ("url", "release", "image", "owner", "pin") if key in outputs}

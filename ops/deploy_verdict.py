@@ -43,6 +43,13 @@ class Deployed:
         before = self.former.outputs.get("release") if self.former else None
         return before not in (None, self.update.outputs.get("release"))
 
+    @property
+    def build_seconds(self) -> float:
+        """How long the build of the backend's image took; 0 where it was not built."""
+        from ops.deploy_report import BACKEND_IMAGE
+
+        return self.update.build_seconds().get(BACKEND_IMAGE, 0.0)
+
 
 def refuse_restart_loops(deployed: Deployed, say: Callable[[str], None]) -> None:
     """Raises OperationError where a container of the stack is in a restart loop.
@@ -58,7 +65,14 @@ def refuse_restart_loops(deployed: Deployed, say: Callable[[str], None]) -> None
     of_backend = [loop for loop in loops if loop.container in update.outputs["containers"]["backend"]]
     if of_backend and update.changed:
         reason = of_backend[0].summary
-        records.remember(deployed.session, deployed.stack, records.NOT_VERIFIED, reason, say)
+        records.remember(
+            deployed.session,
+            deployed.stack,
+            records.NOT_VERIFIED,
+            reason,
+            say,
+            build=deployed.build_seconds,
+        )
         unchanged.remember_failure(deployed.inputs)
     refuse(loops, deployed.stack, deployed.report)
 
@@ -74,7 +88,9 @@ def verify(deployed: Deployed, output: Output, phases: Phases) -> None:
         verdicts = verify_stack(session, stack, deployed.update.outputs, deployed.settings, output)
     report["verification"] = verdicts.as_json()
     verdict = records.VERIFIED if verdicts.passed else records.NOT_VERIFIED
-    records.remember(session, stack, verdict, verdicts.summary(), output.progress)
+    records.remember(
+        session, stack, verdict, verdicts.summary(), output.progress, build=deployed.build_seconds
+    )
     if not verdicts.passed:
         unchanged.remember_failure(deployed.inputs)
         output.show(verdicts.table())

@@ -48,22 +48,29 @@ def variables(environ: Mapping[str, str], file: Path, backend_url: str) -> dict[
     rule = choose(environ, file.exists(), has_stacks(backend_url))
     if rule is PassphraseRule.USERS_OWN:
         return {}
+    if error := refusal(rule, file, backend_url):
+        raise error
+    if rule is PassphraseRule.MAKE:
+        _make(file)
+    return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(file)}
+
+
+def refusal(rule: PassphraseRule, file: Path, backend_url: str) -> OperationError | None:
+    """Why there is no passphrase to go on with, and what to do; None where there is one. Makes nothing."""
     if rule is PassphraseRule.LOST:
-        raise OperationError(
+        return OperationError(
             f"the passphrase file {file} is gone, but {backend_url} holds stacks encrypted with it",
             "Put the file back from a backup, or set PULUMI_CONFIG_PASSPHRASE to its content. If it is lost "
             "for good, no one can read the stacks' secrets: move that directory away to start anew.",
             ExitCode.REFUSED,
         )
-    if rule is PassphraseRule.MAKE:
-        _make(file)
-    elif not file.read_text().strip():
-        raise OperationError(
+    if rule is PassphraseRule.FILE and not file.read_text().strip():
+        return OperationError(
             f"the passphrase file {file} is empty",
             "Put its content back from a backup; remove the file if no stack was made with it yet.",
             ExitCode.REFUSED,
         )
-    return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(file)}
+    return None
 
 
 def _make(file: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.settings.base import Settings
+from components.settings.base import Settings, UrlPath
 
 
 class DataSettings(Settings):
@@ -36,7 +36,8 @@ Command = Annotated[list[str], Field(min_length=1)]
 
 
 class VerificationSettings(Settings):
-    """What `verify` and `soak` run beside the toolkit's own checks. No part of a release."""
+    """What `verify` and `soak` run beside the toolkit's own checks, and what `health` asks of this backend.
+    No part of a release."""
 
     paths: list[str] = Field(
         ["tests/stack/app"], description="pytest paths with checks of this backend; may be empty."
@@ -46,6 +47,11 @@ class VerificationSettings(Settings):
         description="Stability checks of this backend: a name, and the command in its image. May be empty."
         ' What such a command is given and has to tell: docs/contract.md, "Soak checks".',
     )
+    token_check: UrlPath | None = Field(
+        "/api/auth/test-jwt",
+        description="POST: issues a token and verifies it, and answers 200; null where a backend has none.",
+    )
+    build_seconds: float = Field(180, gt=0, description="A build of the image that takes longer is too slow.")
 
 
 class WatchSettings(Settings):

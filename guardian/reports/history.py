@@ -24,14 +24,16 @@ class History:
         self._tidied: dict[str, float] = {}
         directory.mkdir(parents=True, exist_ok=True)
 
-    def add(self, kind: str, at: float, content: Mapping[str, Any]) -> None:
-        """Append a report. Raises OSError."""
+    def add(self, kind: str, at: float, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Append a report, and return what was written. Raises OSError."""
         path = self._path(kind)
+        report = {"at": at, "report": kind, **content}
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"at": at, "report": kind, **content}, default=str) + "\n")
+            file.write(json.dumps(report, default=str) + "\n")
         # Rewriting a month for each minute's line would cost more than the report.
         if at - self._tidied.get(kind, 0.0) > _DAY / 4 or path.stat().st_size > self._largest:
             self._tidy(kind, at)
+        return report
 
     def read(self, kind: str, since: float = 0.0) -> Iterator[Mapping[str, Any]]:
         """The reports of a kind, the oldest first. A line that was cut off is passed over."""

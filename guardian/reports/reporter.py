@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -53,14 +53,15 @@ class Reporter:
                     log.critical("a report failed", exc_info=True, extra={"report": report})
                     self.notebook.note(Kind.REPORT, report, Outcome.FAILED)
 
-    async def make(self, report: Report, view: View) -> None:
-        """Make one report of what is seen."""
+    async def make(self, report: Report, view: View) -> Mapping[str, Any]:
+        """Make one report of what is seen. Returns it as its history has it. Raises OSError."""
         content = await self._content(report, view)
-        self.history.add(report, time.time(), content)
+        made = self.history.add(report, time.time(), content)
         said = contents.summary(report, content)
         healthy = bool(content.get("healthy", True))
         log.log(logging.INFO if healthy else logging.CRITICAL, "%s: %s", report, said)
         self.notebook.note(Kind.REPORT, report, Outcome.DONE if healthy else Outcome.FAILED, why=said)
+        return made
 
     async def _content(self, report: Report, view: View) -> dict[str, Any]:
         if report is Report.MEMORY:

@@ -29,21 +29,24 @@ LONGEST = 256
 @dataclass(frozen=True)
 class Record:
     """How a release went. `update` is when its update began, in seconds since 1970; `content` and `image`
-    say what it ran, for back ends whose history does not."""
+    say what it ran, for back ends whose history does not. `build` is how many seconds the build of its
+    image took, 0 where that is not known."""
 
     verdict: str
     reason: str = ""
     update: int = 0
     image: str = ""
     content: str = ""
+    build: float = 0.0
 
     def as_tag(self) -> str:
         """The record as text, its reason shortened to what a tag holds."""
-        empty = len(json.dumps({**asdict(self), "reason": ""}, ensure_ascii=False))
+        known = {key: value for key, value in asdict(self).items() if key != "build" or value}
+        empty = len(json.dumps({**known, "reason": ""}, ensure_ascii=False))
         reason = self.reason
         while empty + len(json.dumps(reason, ensure_ascii=False)) - 2 > LONGEST:
             reason = f"{reason[:-2].rstrip()}…"
-        return json.dumps({**asdict(self), "reason": reason}, ensure_ascii=False)
+        return json.dumps({**known, "reason": reason}, ensure_ascii=False)
 
 
 def tag_name(project: str, release: str) -> str:
@@ -66,6 +69,16 @@ def records(project: str, tags: Mapping[str, str]) -> dict[str, Record]:
     return found
 
 
+def build_seconds(known: Mapping[str, Record], release: str) -> float | None:
+    """How long the build of a release's image took, by its own record or by that of another release with
+    the same image; None where nobody knows."""
+    own = known.get(release)
+    if own is None:
+        return None
+    same = (record.build for record in known.values() if record.content == own.content and own.content)
+    return own.build or next((build for build in same if build), None)
+
+
 def _tags(session: Session, stack: str) -> Mapping[str, str]:
     if session.files is not None:
         return session.files.tags(session.project.name, stack)
@@ -82,8 +95,10 @@ def remember(
     reason: str,
     say: Callable[[str], None],
     since: datetime | None = None,
+    build: float = 0.0,
 ) -> None:
     """Put on record how the last update's release went; with `since` only if that update is as new.
+    `build` is how many seconds the build of its image took, where it was built.
 
     Where the back end takes no tags, that is said, and no more.
     """
@@ -106,7 +121,9 @@ def remember(
     if verdict == UNVERIFIED and former is not None and former.verdict != FAILED:
         # The same release as then: what was seen of it holds.
         verdict, reason = former.verdict, former.reason
-    record = Record(verdict, reason, int(last[-1].started.timestamp()), found.image_id, found.content)
+    built = build or (former.build if former else 0.0)
+    began = int(last[-1].started.timestamp())
+    record = Record(verdict, reason, began, found.image_id, found.content, built)
     try:
         with Pulumi(session.project, stack, session.environment) as pulumi:
             pulumi.set_tag(tag_name(session.project.name, found.release), record.as_tag())
@@ -114,10 +131,11 @@ def remember(
         say(f"The verdict is not on record: {error.message}")
 
 
-def remember_deployed(session: Session, stack: str, say: Callable[[str], None]) -> None:
-    """Put on record which release an update was of that nobody verified, where the history has no states."""
-    if session.files is None:
-        remember(session, stack, UNVERIFIED, "", say)
+def remember_deployed(session: Session, stack: str, say: Callable[[str], None], build: float = 0.0) -> None:
+    """Put on record which release an update was of that nobody verified, where the history has no states;
+    and how long its build took, where there was one."""
+    if session.files is None or build:
+        remember(session, stack, UNVERIFIED, "", say, build=build)
 
 
 @contextmanager

@@ -25,6 +25,11 @@ def memory_levels(settings: StackSettings) -> tuple[float, float]:
     return warning * MEGABYTE, min(wanted.critical, CRITICAL_SHARE * limit) * MEGABYTE
 
 
+def worker_failures(windows: Windows) -> str:
+    """The workers that have failed within an hour, in all replicas."""
+    return f"sum(increase({FAILURES}[{windows.span(HOUR)}]))"
+
+
 def backend(settings: StackSettings, windows: Windows) -> Group:
     """Alerts on memory, and on pools, workers and queues where the backends tell of them."""
     monitoring = settings.monitoring
@@ -85,7 +90,7 @@ def _own_figures(settings: StackSettings, windows: Windows) -> list[Rule]:
                 severity,
                 "backend",
                 action,
-                f"sum(increase({FAILURES}[{windows.span(HOUR)}])) > {level:g}",
+                f"{worker_failures(windows)} > {level:g}",
                 '{{ printf "%.0f" $value }} workers failed within an hour.',
             )
             for severity, action, level in levels(

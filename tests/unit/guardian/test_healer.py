@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +28,9 @@ from guardian.prometheus import Prometheus
 from guardian.record.entries import Kind, Outcome
 from guardian.record.journal import Journal
 from guardian.record.notebook import Notebook
+from guardian.reports import request
+from guardian.reports.history import History
+from guardian.reports.reporter import Reporter
 from guardian.server import Server
 from guardian.stack_watch import StackWatch
 from tests.unit.guardian.loopback import served
@@ -117,6 +121,12 @@ async def started(outside: Outside, directory: Path) -> AsyncIterator[Callable[[
         yield make
 
 
+def reporter_of(healer: Healer, directory: Path) -> Reporter:
+    figures = ContainerFigures(healer.engine, healer.watch)
+    history = History(directory / "reports", days=1)
+    return Reporter(healer.backends, figures, healer.notebook, history, healer.watch, healer.settings)
+
+
 def pages(directory: Path) -> list[str]:
     return [entry.outcome for entry in Journal(directory).read() if entry.kind is Kind.PAGE]
 
@@ -177,7 +187,8 @@ def test_what_was_seen_long_ago_is_not_told_as_what_is(tmp_path: Path) -> None:
             healer = guardian()
             figures = ContainerFigures(healer.engine, healer.watch)
             metrics = GuardianMetrics(healer.watch, figures, healer.notebook)
-            application = Server(healer, healer.notebook, metrics, healer.settings).application()
+            reporter = reporter_of(healer, tmp_path)
+            application = Server(healer, reporter, healer.notebook, metrics, healer.settings).application()
             async with served(application) as url, aiohttp.ClientSession() as session:
                 for ago, expected in ((0, True), (60, True), (121, False)):
                     healer.watch.view = view(now=time.time() - ago)
@@ -224,3 +235,55 @@ def test_an_answer_of_the_engine_that_is_no_json_is_its_failure(body: str) -> No
                 await EngineClient(url, session).listed()
 
     asyncio.run(run())
+
+
+def test_a_report_is_made_when_somebody_with_the_token_asks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("the-token-of-a-test")
+
+    async def run() -> None:
+        async with started(Outside(), tmp_path) as guardian:
+            healer = guardian()
+            settings = replace(healer.settings, token_file=token)
+            reporter = reporter_of(healer, tmp_path)
+            metrics = GuardianMetrics(healer.watch, reporter.figures, healer.notebook)
+            application = Server(healer, reporter, healer.notebook, metrics, settings).application()
+            async with served(application) as url, aiohttp.ClientSession() as session:
+                bearer = {"Authorization": "Bearer the-token-of-a-test"}
+
+                async def ask(kind: str, headers: dict[str, str]) -> tuple[int, Any]:
+                    async with session.post(f"{url}/reports/{kind}", headers=headers) as answer:
+                        return answer.status, await answer.json()
+
+                assert (await ask("health", bearer))[0] == 503
+                healer.watch.view = view()
+                healer.watch.view = replace(healer.watch.view, now=time.time())
+                assert (await ask("health", {}))[0] == 401
+                assert (await ask("health", {"Authorization": "Bearer another"}))[0] == 401
+                assert (await ask("weather", bearer))[0] == 404
+                status, made = await ask("health", bearer)
+                assert (status, made["report"]) == (200, "health")
+                assert list(reporter.history.read("health")) == [made]
+                # The command that runs beside it, as in its container.
+                told = {
+                    "stack": "s",
+                    "owner": "o",
+                    "port": int(url.rpartition(":")[2]),
+                    "token_file": str(token),
+                }
+                variables = {"GUARDIAN_SETTINGS": json.dumps(told)}
+                assert await asyncio.to_thread(request.ask, "memory", variables) == 0
+                assert json.loads(capsys.readouterr().out)["report"] == "memory"
+                assert await asyncio.to_thread(request.ask, "weather", variables) == 1
+                assert capsys.readouterr().err == "there is no such report\n"
+
+    asyncio.run(run())
+
+
+def test_a_guardian_that_is_not_there_makes_no_report(capsys: pytest.CaptureFixture[str]) -> None:
+    told = {"stack": "s", "owner": "o", "port": 1}
+    assert request.ask("memory", {"GUARDIAN_SETTINGS": json.dumps(told)}) == 1
+    assert capsys.readouterr().err == "the guardian does not answer: ConnectionRefusedError\n"
+    assert request.ask("memory", {}) == 1

@@ -24,7 +24,7 @@ OUTPUTS = {"containers": {"backend": ["s-backend-0"], "redis": ["s-redis"]}}
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """The verdicts that go on record."""
     found: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("ops.releases.records.remember", lambda _, *said: found.append(said[:3]))
+    monkeypatch.setattr("ops.releases.records.remember", lambda _, *said, **__: found.append(said[:3]))
     return found
 
 

@@ -1,0 +1,1 @@
+"""The performance of a stack over a span of time: figures of Prometheus, statements, deploys."""
