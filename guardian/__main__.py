@@ -1,4 +1,5 @@
-"""python3 -m guardian {guard,engine-proxy}: one image, two containers."""
+"""python3 -m guardian {guard,engine-proxy}: one image, two containers. And `document`, which asks the first
+of them, from inside its container, for what its dashboard shows."""
 
 from __future__ import annotations
 
@@ -35,7 +36,17 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
                 return 2
             socket = environment.get("ENGINE_SOCKET", "/var/run/docker.sock")
             return asyncio.run(until_told(server.serve(socket, Ownership(stack, owner))))
-    print("usage: python3 -m guardian {guard,engine-proxy}", file=sys.stderr)
+        case ["document"]:
+            from guardian import settings
+            from guardian.dashboard.ask import ask
+
+            try:
+                print(ask(settings.read(environment)))
+            except (settings.SettingsError, OSError) as error:
+                print(f"the guardian does not tell: {error}", file=sys.stderr)
+                return 1
+            return 0
+    print("usage: python3 -m guardian {guard,engine-proxy,document}", file=sys.stderr)
     return 2
 
 

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from guardian.backends import Backends
 from guardian.container_figures import ContainerFigures
+from guardian.dashboard.source import Source
 from guardian.engine.client import EngineClient, EngineError
 from guardian.engine.containers import Health
 from guardian.evidence import Evidence
@@ -177,7 +178,9 @@ def test_what_was_seen_long_ago_is_not_told_as_what_is(tmp_path: Path) -> None:
             healer = guardian()
             figures = ContainerFigures(healer.engine, healer.watch)
             metrics = GuardianMetrics(healer.watch, figures, healer.notebook)
-            application = Server(healer, healer.notebook, metrics, healer.settings).application()
+            prometheus = Prometheus("", healer.backends.session)
+            source = Source(healer.watch, figures, healer.notebook, prometheus, healer.settings)
+            application = Server(healer, healer.notebook, metrics, source, healer.settings).application()
             async with served(application) as url, aiohttp.ClientSession() as session:
                 for ago, expected in ((0, True), (60, True), (121, False)):
                     healer.watch.view = view(now=time.time() - ago)
