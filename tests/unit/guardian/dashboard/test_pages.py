@@ -1,0 +1,334 @@
+"""What the dashboard's port answers, over real connections: to whom, with which headers, for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from guardian.backends import Backends
+from guardian.container_figures import ContainerFigures
+from guardian.dashboard import stream
+from guardian.dashboard.pages import Pages
+from guardian.dashboard.source import Source
+from guardian.engine.client import EngineClient
+from guardian.prometheus import Prometheus
+from guardian.record.notebook import Notebook
+from guardian.stack_watch import StackWatch
+from tests.unit.guardian.loopback import served
+from tests.unit.guardian.stacks import SETTINGS, view
+
+PASSWORD, TOKEN = "the-password-of-a-test", "the-token-of-a-test"
+CLOSED = ("/state", "/stream", "/history", "/log?component=redis")
+WEBHOOK = "https://hooks.example/services/secret-part"
+
+
+@dataclass
+class Outside:
+    """The engine's logs, and Prometheus with one figure."""
+
+    nonsense: bool = False
+    asked: int = 0
+
+    def application(self) -> web.Application:
+        application = web.Application()
+        application.add_routes(
+            [
+                web.get("/containers/{id}/logs", self.log),
+                web.post("/api/v1/query", self.query),
+                web.post("/api/v1/query_range", self.line),
+                web.get("/api/v1/alerts", self.alerts),
+            ]
+        )
+        return application
+
+    async def log(self, request: web.Request) -> web.Response:
+        text = f"2026-11-24T10:00:01Z told {WEBHOOK} of {request.match_info['id']} with {TOKEN}\n"
+        return web.Response(text=text)
+
+    async def query(self, _: web.Request) -> web.Response:
+        self.asked += 1
+        result = [{"metric": {"route": "/api"}, "value": [1, "0.5"]}]
+        return self._answer({"result": result})
+
+    async def line(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        return self._answer({"result": [{"metric": {}, "values": [[float(str(form["end"])), "NaN"]]}]})
+
+    async def alerts(self, _: web.Request) -> web.Response:
+        return self._answer({"alerts": []})
+
+    def _answer(self, data: object) -> web.Response:
+        if self.nonsense:
+            return web.Response(text="<html>")
+        return web.json_response({"status": "success", "data": data})
+
+
+@dataclass
+class Browser:
+    """Asks the dashboard, with a jar of cookies."""
+
+    url: str
+    session: aiohttp.ClientSession
+    watch: StackWatch
+    directory: Path
+    outside: Outside
+
+    async def log_in(self, password: str = PASSWORD) -> int:
+        async with self.session.post(
+            f"{self.url}/login", data={"password": password}, allow_redirects=False
+        ) as answer:
+            return answer.status
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with self.session.get(self.url + path, allow_redirects=False) as answer:
+            return answer.status, await answer.text()
+
+
+@asynccontextmanager
+async def browser(directory: Path) -> AsyncIterator[Browser]:
+    files = {"guardian_token": TOKEN, "dashboard_password": PASSWORD, "alert_webhook_url": WEBHOOK}
+    for name, content in files.items():
+        (directory / name).write_text(content)
+    outside = Outside()
+    async with served(outside.application()) as url, aiohttp.ClientSession() as session:
+        settings = replace(
+            SETTINGS,
+            directory=directory,
+            token_file=directory / "guardian_token",
+            webhook_file=directory / "alert_webhook_url",
+            dashboard_password_file=directory / "dashboard_password",
+        )
+        engine, notebook = EngineClient(url, session), Notebook(directory)
+        watch = StackWatch(engine, Backends(session, settings), notebook.memory, settings)
+        watch.view = view(now=time.time())
+        used = ContainerFigures(engine, watch)
+        source = Source(watch, used, notebook, Prometheus(url, session), settings)
+        pages = Pages(source, watch, engine, settings)
+        # A jar that takes cookies of an address, as there is no name.
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with served(pages.application()) as own, aiohttp.ClientSession(cookie_jar=jar) as client:
+            yield Browser(own, client, watch, directory, outside)
+
+
+def run(directory: Path, test: Callable[[Browser], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with browser(directory) as made:
+            await asyncio.wait_for(test(made), 30)
+
+    asyncio.run(whole())
+
+
+def test_who_is_not_logged_in_gets_the_login_and_nothing_of_the_stack(tmp_path: Path) -> None:
+    async def test(page: Browser) -> None:
+        async with page.session.get(page.url + "/", allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, "/login")
+        for path in CLOSED:
+            assert (await page.get(path))[0] == 401, path
+        status, text = await page.get("/login")
+        assert (status, "staging" in text) == (200, False)
+
+    run(tmp_path, test)
+
+
+def test_nothing_else_of_the_guardian_is_answered(tmp_path: Path) -> None:
+    async def test(page: Browser) -> None:
+        await page.log_in()
+        others = (
+            "/metrics",
+            "/alerts",
+            "/health/live",
+            "/document",
+            "/static/../pages.py",
+            "/static/login.html",
+        )
+        for path in others:
+            assert (await page.get(path))[0] == 404, path
+        async with page.session.post(page.url + "/alerts", json={"alerts": []}) as answer:
+            assert answer.status == 404
+
+    run(tmp_path, test)
+
+
+def test_logging_in_and_out(tmp_path: Path) -> None:
+    async def test(page: Browser) -> None:
+        assert await page.log_in("wrong") == 401
+        assert (await page.get("/state"))[0] == 401
+        assert await page.log_in() == 303
+        (cookie,) = page.session.cookie_jar
+        assert cookie["httponly"]
+        assert cookie["samesite"] == "Strict"
+        assert PASSWORD not in cookie.value
+        status, text = await page.get("/state")
+        assert status == 200
+        assert json.loads(text)["stack"] == "staging"
+        async with page.session.post(page.url + "/logout", allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, "/login")
+        kept = {"Cookie": f"{cookie.key}={cookie.value}"}
+        async with page.session.get(page.url + "/state", headers=kept) as answer:
+            assert answer.status == 401
+
+    run(tmp_path, test)
+
+
+def test_too_many_attempts_have_to_wait(tmp_path: Path) -> None:
+    async def test(page: Browser) -> None:
+        for _ in range(4):
+            assert await page.log_in("wrong") == 401
+        async with page.session.post(page.url + "/login", data={"password": PASSWORD}) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (429, "2")
+            assert "Too many attempts: wait 2 s." in await answer.text()
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize("body", [b"", b"password", b"password=%ff%fe", b"x" * 10_000])
+def test_bodies_that_are_no_login(tmp_path: Path, body: bytes) -> None:
+    async def test(page: Browser) -> None:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        async with page.session.post(page.url + "/login", data=body, headers=headers) as answer:
+            assert answer.status in (401, 413), answer.status
+        assert await page.log_in() == 303
+
+    run(tmp_path, test)
+
+
+def test_a_file_is_no_password(tmp_path: Path) -> None:
+    async def test(page: Browser) -> None:
+        form = aiohttp.FormData()
+        form.add_field("password", PASSWORD.encode(), filename="x")
+        async with page.session.post(page.url + "/login", data=form) as answer:
+            assert answer.status == 401
+
+    run(tmp_path, test)
+
+
+def test_another_sites_page_changes_nothing(tmp_path: Path) -> None:
+    async def test(page: Browser) -> None:
+        await page.log_in()
+        headers = {"Sec-Fetch-Site": "cross-site"}
+        async with page.session.post(page.url + "/logout", headers=headers) as answer:
+            assert answer.status == 403
+        assert (await page.get("/state"))[0] == 200
+
+    run(tmp_path, test)
+
+
+def test_every_answer_forbids_scripts_that_are_not_its_own(tmp_path: Path) -> None:
+    async def test(page: Browser) -> None:
+        await page.log_in()
+        for path in ("/", "/login", "/state", "/nothing", "/static/style.css", "/stream"):
+            async with page.session.get(page.url + path, allow_redirects=False) as answer:
+                policy = answer.headers["Content-Security-Policy"]
+                assert "default-src 'none'; script-src 'self'" in policy, path
+                assert "unsafe" not in policy
+                assert answer.headers["X-Content-Type-Options"] == "nosniff", path
+
+    run(tmp_path, test)
+
+
+def test_the_pages_have_no_script_or_style_inside() -> None:
+    directory = Path(stream.__file__).parent / "static"
+    for name in ("index.html", "login.html"):
+        text = (directory / name).read_text()
+        assert "<style" not in text
+        assert " style=" not in text
+        assert not re.search(r"\son\w+=", text)
+        assert all("src=" in part.split(">")[0] for part in text.split("<script")[1:])
+
+
+def test_the_stream_goes_on_and_ends_with_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "EVERY_SECONDS", 0.05)
+
+    async def test(page: Browser) -> None:
+        await page.log_in()
+        async with page.session.get(page.url + "/stream") as answer:
+            assert answer.content_type == "text/event-stream"
+            said: list[dict[str, object]] = []
+            async for line in answer.content:
+                name, _, data = line.decode().strip().partition(": ")
+                if name == "data":
+                    said.append(json.loads(data))
+                if len(said) == 3:
+                    # A rotation of the password.
+                    (page.directory / "dashboard_password").write_text("another-password")
+                if (name, data) == ("event", "ended"):
+                    break
+        assert len(said) >= 3
+        assert all("verdict" in document for document in said[:3])
+
+    run(tmp_path, test)
+
+
+def test_not_more_pages_than_the_guardian_can_bear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "MOST_LISTENERS", 2)
+
+    async def test(page: Browser) -> None:
+        await page.log_in()
+        open_pages = [await page.session.get(page.url + "/stream") for _ in range(2)]
+        assert (await page.get("/stream"))[0] == 503
+        for answer in open_pages:
+            answer.close()
+
+    run(tmp_path, test)
+
+
+def test_figures_are_asked_for_once_for_all_who_look(tmp_path: Path) -> None:
+    async def test(page: Browser) -> None:
+        await page.log_in()
+        documents = [json.loads((await page.get("/state"))[1]) for _ in range(5)]
+        assert documents[-1]["traffic"]["requests"] == 0.5
+        assert documents[-1]["verdict"]["word"] == "well"
+        assert page.outside.asked < 30
+        status, text = await page.get("/history")
+        lines = json.loads(text)
+        assert status == 200
+        assert len(lines["at"]) == len(lines["p95"]) == 121
+        assert set(lines["p95"]) == {None}
+
+    run(tmp_path, test)
+
+
+def test_a_prometheus_that_answers_nonsense_is_told_of(tmp_path: Path) -> None:
+    async def test(page: Browser) -> None:
+        await page.log_in()
+        page.outside.nonsense = True
+        found = json.loads((await page.get("/state"))[1])
+        assert found["stale"]["figures"].endswith("Prometheus answers with something else.")
+        assert json.loads((await page.get("/history"))[1]) == {}
+
+    run(tmp_path, test)
+
+
+def test_the_log_has_no_secret_of_the_guardians(tmp_path: Path) -> None:
+    async def test(page: Browser) -> None:
+        await page.log_in()
+        status, text = await page.get("/log?component=redis")
+        (line,) = json.loads(text)["lines"]
+        assert (status, line["container"]) == (200, "redis")
+        assert line["text"] == "told … of id-redis with …"
+        assert json.loads((await page.get("/log?component=nobody"))[1]) == {"lines": []}
+
+    run(tmp_path, test)
+
+
+def test_a_file_that_has_not_changed_is_not_sent_again(tmp_path: Path) -> None:
+    async def test(page: Browser) -> None:
+        async with page.session.get(page.url + "/static/style.css") as answer:
+            tag = answer.headers["ETag"]
+            assert answer.content_type == "text/css"
+        async with page.session.get(page.url + "/static/style.css", headers={"If-None-Match": tag}) as answer:
+            assert (answer.status, await answer.read()) == (304, b"")
+
+    run(tmp_path, test)
