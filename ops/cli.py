@@ -10,6 +10,7 @@ from ops.activate import activate
 from ops.backup.command import backup
 from ops.backup.restore_command import restore
 from ops.completion import completion
+from ops.dashboard import dashboard
 from ops.down import down
 from ops.drift.command import drift
 from ops.env.command import env
@@ -29,6 +30,7 @@ from ops.state_command import state
 from ops.status import status
 from ops.up import up
 from ops.verify import verify
+from ops.watch.command import watch
 
 
 class _Commands(typer.core.TyperGroup):
@@ -66,6 +68,8 @@ for name, command, panel in (
     ("restore", restore, "Stacks"),
     ("verify", verify, "Stacks"),
     ("status", status, "Stacks"),
+    ("watch", watch, "Stacks"),
+    ("dashboard", dashboard, "Stacks"),
     ("drift", drift, "Stacks"),
     ("logs", logs, "Stacks"),
     ("soak", soak, "Stacks"),

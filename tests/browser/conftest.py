@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import docker
 import pytest
+from docker.models.containers import Container
 from selenium.webdriver import Chrome
 
 from components.guardian import DASHBOARD_PORT
 from components.monitoring.scraping import GUARDIAN_PORT, PROMETHEUS_PORT
 from tests.browser.driver import Page, chromium
 from tests.guardian.guarded import PASSWORD, Guarded, guarded
-from tests.harness.built_images import build_images
+from tests.harness.built_images import BuiltImages, build_images
 from tests.harness.volume_files import File
 
 CONFIGURATION = f"""
@@ -32,11 +33,11 @@ groups:
 SERVICES = ("gateway", "postgres", "redis")
 
 
-def start_prometheus(stack: Guarded, image: str) -> None:
+def start_prometheus(stack: Guarded, image: str) -> Container:
     files = {"prometheus.yml": File(CONFIGURATION), "rules.yml": File(RULES)}
     configuration = stack.engine.files(image, files, "/etc/prometheus")
     data = stack.engine.volume()
-    stack.engine.start(
+    return stack.engine.start(
         image,
         volumes={"/etc/prometheus:ro": str(configuration.name), "/var/lib/prometheus": str(data.name)},
         tmpfs={"/run/prometheus": "rw,size=4m,uid=9090,gid=9090,mode=0750"},
@@ -46,12 +47,21 @@ def start_prometheus(stack: Guarded, image: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Guarded]:
+def images() -> BuiltImages:
+    return build_images()
+
+
+@pytest.fixture(scope="session")
+def prometheus(stack: Guarded, images: BuiltImages) -> Container:
+    return start_prometheus(stack, images.prometheus)
+
+
+@pytest.fixture(scope="session")
+def stack(images: BuiltImages) -> Iterator[Guarded]:
     """Two backends, and what a stack cannot be without."""
-    client, images = docker.from_env(), build_images()
+    client = docker.from_env()
     prometheus = f"http://prometheus:{PROMETHEUS_PORT}"
     with guarded(client, images.guardian, dashboard_port=DASHBOARD_PORT, prometheus=prometheus) as made:
-        start_prometheus(made, images.prometheus)
         for service in SERVICES:
             made.start(service)
         for _ in range(2):
@@ -67,7 +77,7 @@ def driver() -> Iterator[Chrome]:
 
 
 @pytest.fixture
-def page(driver: Chrome, stack: Guarded) -> Page:
+def page(driver: Chrome, stack: Guarded, prometheus: Container) -> Page:
     """A window where nobody is logged in."""
     page = Page(driver, stack.dashboard)
     page.look()

@@ -98,7 +98,8 @@ class Page:
     def requested(self) -> dict[str, int]:
         """Bytes of each answer over the wire since the page was opened, but for what goes on for ever."""
         entries = self.run(
-            "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+            "return [...performance.getEntriesByType('navigation'),"
+            " ...performance.getEntriesByType('resource')]"
             ".map((entry) => [entry.name, entry.transferSize])"
         )
         return {str(name).removeprefix(self.url): int(size) for name, size in entries}
