@@ -74,6 +74,10 @@ class Page:
         """One of Chromium's own (https://chromedevtools.github.io/devtools-protocol/)."""
         return self.driver.execute_cdp_cmd(name, parameters)
 
+    def said(self) -> list[dict[str, Any]]:
+        """What has been written to the console since the last time."""
+        return list(self.driver.execute("getLog", {"type": "browser"})["value"])
+
     def screenshot(self, name: str) -> Path:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         path = SCREENSHOTS / f"{name}.png"

@@ -105,7 +105,7 @@ def test_the_page_is_light_and_soon_there(dashboard: Page) -> None:
 
 
 def test_the_page_says_nothing_to_the_console(dashboard: Page) -> None:
-    dashboard.driver.get_log("browser")
+    dashboard.said()
     dashboard.open("/")
     dashboard.until(lambda: dashboard.word() == "well", "the page is there")
-    assert dashboard.driver.get_log("browser") == []
+    assert dashboard.said() == []

@@ -25,7 +25,8 @@ def run(*arguments: str) -> int:
 
 
 COMMANDS = [
-    *("up", "down", "releases", "rollback", "restore", "verify", "status", "logs", "soak", "list"),
+    *("up", "down", "releases", "rollback", "restore", "verify", "status", "watch", "logs", "soak", "list"),
+    "dashboard",
     *("setup", "activate", "completion", "test", "backup", "state", "secrets", "env"),
 ]
 SUBCOMMANDS = [

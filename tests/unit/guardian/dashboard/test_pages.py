@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import re
 import time
@@ -244,6 +245,20 @@ def test_the_pages_have_no_script_or_style_inside() -> None:
         assert " style=" not in text
         assert not re.search(r"\son\w+=", text)
         assert all("src=" in part.split(">")[0] for part in text.split("<script")[1:])
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("uplot.js", "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f"),
+        ("uplot.css", "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04"),
+        ("LICENSE", "8f989229699b4fe2f1a0432d0e9edc338a8a911e250e2d1b01ecd770a5f5b1bd"),
+    ],
+)
+def test_the_charts_library_is_as_it_was_published(name: str, published: str) -> None:
+    """Of npm's uplot 1.6.32: dist/uPlot.iife.min.js and dist/uPlot.min.css, under shorter names."""
+    content = (Path(stream.__file__).parent / "static" / "uplot" / name).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == published
 
 
 def test_the_stream_goes_on_and_ends_with_the_session(
