@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any, cast
 
 import docker
 import pytest
+import requests
 from docker.models.containers import Container
 
 from components.accounts import REDIS_ADMINISTRATOR_FILE, as_redis_administrator, psql
@@ -120,6 +122,39 @@ def test_the_age_of_every_secret_is_known(watched: Watched) -> None:
     query = "/api/v1/query?query=medianest_secret_made_timestamp_seconds"
     found = {item["metric"]["secret"] for item in watched.prometheus(query)["result"]}
     assert found == set(watched.settings.secret_names()) - {"backup_key"}
+
+
+def test_the_dashboard_has_every_figure_it_asks_for(watched: Watched) -> None:
+    """In the terminal's form, which comes out of the same document."""
+    gateway = watched.checkout.expect("status", watched.name, "--json").document()["url"]
+
+    def missing() -> set[str]:
+        for _ in range(20):
+            requests.get(f"{gateway}/api/health", timeout=10)
+        found = watched.checkout.medianest("watch", watched.name, "--once", "--json").document()
+        figures = {**found["traffic"], **found["resources"]}
+        return {name for name, figure in figures.items() if figure is None} | (
+            {"routes"} if not found["routes"] else set()
+        )
+
+    # Nobody has logged in yet, so nothing has been read through the cache.
+    seconds_until(lambda: missing() <= {"cache_hit_ratio"}, "every figure", 60 * PATIENCE)
+
+
+def test_the_dashboard_is_published_behind_its_login_and_nothing_beside_it(watched: Watched) -> None:
+    told = watched.checkout.expect("dashboard", watched.name, "--json").document()
+    password = subprocess.run(told["password_command"].split(), capture_output=True, text=True, check=True)
+    with requests.Session() as browser:
+        assert browser.get(told["url"], timeout=10).url == f"{told['url']}/login"
+        for path in ("/metrics", "/alerts", "/document"):
+            assert browser.get(told["url"] + path, timeout=10).status_code == 404, path
+        assert browser.get(f"{told['url']}/state", timeout=10).status_code == 401
+        browser.post(f"{told['url']}/login", data={"password": password.stdout}, timeout=10)
+        state = browser.get(f"{told['url']}/state", timeout=10).json()
+    assert state["stack"] == watched.name
+    assert {"gateway", "backend", "postgres", "redis"} <= {item["component"] for item in state["containers"]}
+    assert all(item["memory_limit"] and item["cores_limit"] for item in state["containers"])
+    assert state["drift"] == []
 
 
 def test_nothing_is_told_of_a_stack_that_is_well(watched: Watched) -> None:
