@@ -72,6 +72,11 @@ def test_a_prometheus_that_is_silent_is_told_of_beside_what_is_known(
     try:
         dashboard.until(lambda: "There are no new figures for" in dashboard.text("#stale"), "the mark", 60)
         assert dashboard.word() == "degraded"
+        # The seconds that go by are shown, and not spoken of.
+        said = "return document.querySelector('#spoken').textContent"
+        spoken, shown = dashboard.run(said), dashboard.text("#reason")
+        dashboard.until(lambda: dashboard.text("#reason") != shown, "the time goes by")
+        assert dashboard.run(said) == spoken
         # What the engine tells is of now.
         assert "healthy" in dashboard.text("#containers")
         dashboard.screenshot("prometheus-silent")

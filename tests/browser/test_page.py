@@ -59,10 +59,11 @@ def test_a_screen_reader_is_told_of_the_verdict_alone_and_only_when_it_changes(d
         "return [...document.querySelectorAll('[aria-live], [role=alert], [role=status], [role=log]')]"
         ".map((found) => [found.id, found.getAttribute('aria-live')])"
     )
-    assert live == [["verdict", "polite"]]
+    assert live == [["spoken", "polite"]]
+    assert dashboard.run("return document.querySelector('#spoken').textContent").startswith("well. All ")
     changes = dashboard.driver.execute_async_script(
         "let number = 0; new MutationObserver((found) => { number += found.length; })"
-        ".observe(document.querySelector('#verdict'), {childList: true, characterData: true, subtree: true});"
+        ".observe(document.querySelector('#spoken'), {childList: true, characterData: true, subtree: true});"
         " setTimeout(() => arguments[0](number), 5000);"
     )
     assert changes == 0

@@ -11,14 +11,16 @@
   let latest = null;
   let heardAt = performance.now();
   let source = null;
+  let spoken = "";
 
   function say(word, reason) {
-    // Written only when it has changed: a screen reader speaks of each change.
-    if (at("word").textContent !== word || at("reason").textContent !== reason) {
-      at("verdict").dataset.word = word;
-      at("word").textContent = word;
-      at("reason").textContent = reason;
-    }
+    at("verdict").dataset.word = word;
+    at("word").textContent = word;
+    at("reason").textContent = reason;
+    // A screen reader speaks of each change of this: not of a figure that goes up and down.
+    const told = `${word}: ${reason.replace(/\d[\d.]*/g, "#")}`;
+    if (told !== spoken) at("spoken").textContent = `${word}. ${reason}`;
+    spoken = told;
     document.title = latest ? `${word} · ${latest.stack}` : word;
   }
 
