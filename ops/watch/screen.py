@@ -148,10 +148,12 @@ def _healing(document: Mapping[str, Any]) -> Iterator[RenderableType]:
         return
     shown = _table("when", "healing", "about", "why")
     for entry in healing["entries"][:ENTRIES]:
+        # Of a decision its outcome says it all: waiting, left alone, given up.
+        what = entry["outcome"] if entry["kind"] == "decision" else f"{entry['what']} {entry['outcome']}"
         about = entry["container"] or entry["component"]
         shown.add_row(
             ago(entry["at"], document["now"]),
-            f"{entry['what']} {entry['outcome']}",
+            what,
             about,
             Text(entry["why"]),
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -155,6 +157,34 @@ def test_the_dashboard_is_published_behind_its_login_and_nothing_beside_it(watch
     assert {"gateway", "backend", "postgres", "redis"} <= {item["component"] for item in state["containers"]}
     assert all(item["memory_limit"] and item["cores_limit"] for item in state["containers"])
     assert state["drift"] == []
+
+
+def test_the_watch_in_the_terminal_goes_on_until_it_is_ended(watched: Watched) -> None:
+    process = watched.checkout.start("./medianest", "watch", watched.name, "--json", "--interval", "0.5")
+    assert process.stdout is not None
+    try:
+        documents = [json.loads(process.stdout.readline()) for _ in range(3)]
+        assert documents[0]["now"] < documents[1]["now"] < documents[2]["now"]
+        assert {document["lost"] for document in documents} == {""}
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert (process.returncode, said) == (0, "")
+    finally:
+        process.kill()
+
+
+def test_the_watch_tells_of_a_guardian_that_does_not_answer(watched: Watched) -> None:
+    guardian = watched.one("guardian")
+    guardian.pause()
+    try:
+        found = watched.checkout.medianest("watch", watched.name, "--once", "--json")
+    finally:
+        guardian.unpause()
+    document = found.document()
+    assert (found.code, document["verdict"]["word"]) == (1, "degraded")
+    assert document["stale"]["figures"].startswith("The guardian tells nothing: ")
+    # What the engine tells is there all the same.
+    assert {"gateway", "backend", "guardian"} <= {item["component"] for item in document["containers"]}
 
 
 def test_nothing_is_told_of_a_stack_that_is_well(watched: Watched) -> None:

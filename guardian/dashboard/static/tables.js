@@ -123,7 +123,7 @@ const tables = (() => {
     at("given-up").textContent = `Not healed any more, until it has been well for a while: ${given.join(", ")}`;
     rows("healing", document_.healing.entries, (entry) => [
       cell(ago(entry.at, document_.now)),
-      head(`${entry.what} ${entry.what === entry.outcome ? "" : entry.outcome}`),
+      head(entry.kind === "decision" ? entry.outcome : `${entry.what} ${entry.outcome}`),
       cell(entry.container || entry.component),
       cell(entry.evidence ? `${entry.why} (${entry.evidence})` : entry.why),
     ], document_.watched ? "Nothing had to be done." : "No guardian: monitoring is off.");
