@@ -67,7 +67,7 @@ def status(stack: StackArgument, as_json: JsonOption = False) -> None:
     containers = gather(api, session.project.name, stack, state.outputs["containers"])
     api.close()
     well = bool(containers) and all(container.is_well for container in containers)
-    outputs = {key: state.outputs.get(key) for key in ("url", "release", "owner", "pin")}
+    outputs = {key: state.outputs.get(key) for key in ("url", "dashboard", "release", "owner", "pin")}
     output.document(
         {
             "stack": stack,

@@ -150,6 +150,8 @@ def summarize(output: Output, stack: str, update: Update, report: dict[str, Any]
 
     table = Table.grid(padding=(0, 2))
     table.add_row("url", str(report.get("url", "")))
+    if report.get("dashboard"):
+        table.add_row("dashboard", f"{report['dashboard']}, its password by: ./medianest dashboard {stack}")
     table.add_row("release", str(report.get("release", "")))
     if "pin" in report:
         since = f"since {report['pin']['since']}, lift with: ./medianest up {stack} --unpin"

@@ -61,6 +61,10 @@ class Page:
             time.sleep(0.05)
         return time.monotonic() - began
 
+    def wait_for(self, selector: str, text: str) -> None:
+        """Wait until a text stands there."""
+        self.until(lambda: text in self.text(selector), f"{text!r} in {selector}")
+
     def look(self, *, width: int = 1200, height: int = 900, dark: bool = False) -> None:
         """The size of the window, and the scheme that the user prefers."""
         self.command(
