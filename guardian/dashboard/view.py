@@ -21,6 +21,7 @@ from guardian.dashboard.document import (
 )
 from guardian.dashboard.figures import PrometheusFigures
 from guardian.dashboard.verdict import verdict
+from guardian.engine.containers import Container
 from guardian.policy.services import SERVICES
 from guardian.policy.view import View
 from guardian.record.entries import Entry
@@ -51,7 +52,7 @@ class Seen:
 def document(seen: Seen) -> Document:
     """The document of what is seen."""
     view, stale = seen.view, staleness(seen)
-    uses = [_use(seen, item.id) for item in view.containers] if view else []
+    uses = [_use(seen, item) for item in view.containers] if view else []
     uses.sort(key=lambda use: (use.well, _rank(use.component), use.container))
     alerts = _alerts(seen, stale)
     return Document(
@@ -91,9 +92,7 @@ def staleness(seen: Seen) -> Stale:
     return Stale(engine, told)
 
 
-def _use(seen: Seen, identifier: str) -> Use:
-    assert seen.view is not None
-    item = next(item for item in seen.view.containers if item.id == identifier)
+def _use(seen: Seen, item: Container) -> Use:
     used = seen.used.get(item.id) if item.state == "running" else None
     return Use(
         component=item.component,
