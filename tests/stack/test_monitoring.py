@@ -22,6 +22,7 @@ from components.engine_exec import run_in_container
 from components.monitoring.rules import rule_groups
 from components.monitoring.scraping import ALERTMANAGER_PORT, PROMETHEUS_PORT, jobs
 from components.settings import StackSettings, load
+from tests.harness.at_fault import healthy
 from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, swept
 from tests.harness.deployed_stack import WATCHING
 
@@ -180,6 +181,7 @@ def test_the_watch_tells_of_a_guardian_that_does_not_answer(watched: Watched) ->
         found = watched.checkout.medianest("watch", watched.name, "--once", "--json")
     finally:
         guardian.unpause()
+    seconds_until(lambda: healthy(guardian), "the guardian is well again", 60 * PATIENCE)
     document = found.document()
     assert (found.code, document["verdict"]["word"]) == (1, "degraded")
     assert document["stale"]["figures"].startswith("The guardian tells nothing: ")
