@@ -86,7 +86,7 @@ def test_the_log_of_a_component_is_shown(dashboard: Page) -> None:
 
 
 def test_what_each_container_uses_is_there(dashboard: Page) -> None:
-    dashboard.until(lambda: "of 34 MB" in dashboard.text("#containers"), "figures of the engine", 60)
+    dashboard.until(lambda: " of 34 MB" in dashboard.text("#containers"), "figures of the engine", 60)
     assert "0123456789ab" in dashboard.text("#releases")
     assert "No drift" in dashboard.text("#drift")
 

@@ -8,6 +8,9 @@ const charts = (() => {
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+  const clock = (moment) =>
+    new Date(moment * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+
   function options(place) {
     const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
     return {
@@ -16,7 +19,7 @@ const charts = (() => {
       legend: { show: false },
       cursor: { show: false },
       scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
-      axes: [{ ...axis, space: 70, size: 26 }, { ...axis, size: 46, space: 30 }],
+      axes: [{ ...axis, space: 70, size: 26, values: (_, moments) => moments.map(clock) }, { ...axis, size: 46, space: 30 }],
       series: [{}, { stroke: colour("--accent"), width: 2, fill: colour("--accent") + "22", points: { show: false } }],
     };
   }

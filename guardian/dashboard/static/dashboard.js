@@ -95,9 +95,10 @@
     if (document.hidden) return;
     try {
       const { lines } = await fetched(`/log?component=${encodeURIComponent(at("component").value)}`);
+      const shown = (name) => tables.short(name, latest ? latest.stack : name);
       const place = at("log");
       const end = place.scrollHeight - place.scrollTop - place.clientHeight < 30;
-      const text = lines.map((line) => `${line.at.slice(11)} ${line.container} ${line.text}`).join("\n");
+      const text = lines.map((line) => `${line.at.slice(11)} ${shown(line.container)} ${line.text}`).join("\n");
       if (place.textContent !== text) place.textContent = text || "Nothing has been logged.";
       if (end) place.scrollTop = place.scrollHeight;
     } catch {

@@ -27,6 +27,12 @@ const tables = (() => {
     return seconds < 129600 ? `${(seconds / 3600).toFixed(0)} h ago` : `${(seconds / 86400).toFixed(0)} days ago`;
   }
 
+  // Without what all names of a stack begin with.
+  function short(name, stack) {
+    const found = name.indexOf(`${stack}-`);
+    return found < 0 ? name : name.slice(found + stack.length + 1);
+  }
+
   function rows(id, found, columns, none) {
     const made = found.map((item) => element("tr", {}, ...columns(item)));
     const width = at(id).closest("table").querySelectorAll("thead th").length;
@@ -48,7 +54,8 @@ const tables = (() => {
 
   function use(used, limit, show, className = "use") {
     if (used === null) return cell("–", className);
-    const text = limit ? `${show(used)} of ${show(limit)}` : show(used);
+    // The unit once: 54 of 537 MB.
+    const text = limit ? `${show(used).replace(/ \D+$/, "")} of ${show(limit)}` : show(used);
     if (!limit) return cell(text, className);
     const share = Math.min(1, used / limit);
     const filled = element("i", {});
@@ -80,12 +87,12 @@ const tables = (() => {
     rows("containers", document_.containers, (item) => {
       const state = item.state === "running" && item.health !== "none" ? item.health : item.state;
       return [
-        head(item.container),
+        head(short(item.container, document_.stack)),
         cell(state, item.well ? "good" : "bad"),
         use(item.memory, item.memory_limit, megabytes),
         use(item.cores, item.cores_limit, cores),
         use(item.processes, item.processes_limit, String, "use wide"),
-        cell(ago(item.since, document_.now), "wide"),
+        cell(ago(item.since, document_.now), "wide short"),
         cell(String(item.restarts), item.restarts ? "wide number warn" : "wide number"),
       ];
     }, "No container has been seen.");
@@ -110,10 +117,10 @@ const tables = (() => {
 
   function alerts(document_) {
     rows("alerts", document_.alerts, (alert) => [
-      head(alert.name, element("br", {}), element("span", { className: "quiet" }, alert.container || alert.component)),
+      head(alert.name, element("br", {}), element("span", { className: "quiet" }, short(alert.container, document_.stack) || alert.component)),
       cell(`${alert.state}, ${alert.severity}`, alert.state !== "firing" ? "warn" : "bad"),
       cell(alert.runbook ? `${alert.summary} → ${alert.runbook}` : alert.summary),
-      cell(ago(alert.since, document_.now)),
+      cell(ago(alert.since, document_.now), "short"),
     ], "No alert fires or is about to.");
   }
 
@@ -122,18 +129,23 @@ const tables = (() => {
     at("given-up").hidden = !given.length;
     at("given-up").textContent = `Not healed any more, until it has been well for a while: ${given.join(", ")}`;
     rows("healing", document_.healing.entries, (entry) => [
-      cell(ago(entry.at, document_.now)),
+      cell(ago(entry.at, document_.now), "short"),
       head(entry.kind === "decision" ? entry.outcome : `${entry.what} ${entry.outcome}`),
-      cell(entry.container || entry.component),
-      cell(entry.evidence ? `${entry.why} (${entry.evidence})` : entry.why),
+      cell(short(entry.container, document_.stack) || entry.component),
+      element(
+        "td",
+        { className: "why" },
+        entry.why,
+        element("span", { className: "wide quiet" }, entry.evidence ? ` (${entry.evidence})` : ""),
+      ),
     ], document_.watched ? "Nothing had to be done." : "No guardian: monitoring is off.");
   }
 
   function releases(document_) {
     rows("releases", document_.releases, (release) => [
       head(release.release || "unknown"),
-      cell(ago(release.since, document_.now)),
-      cell(release.containers.join(", ")),
+      cell(ago(release.since, document_.now), "short"),
+      cell(release.containers.map((name) => short(name, document_.stack)).join(", ")),
     ], "No backend has been seen.");
     const found = document_.drift.map((text) => element("li", { className: "warn" }, text));
     const none = element("li", { className: "quiet" }, "No drift that can be seen from inside the stack.");
@@ -144,5 +156,5 @@ const tables = (() => {
     for (const part of [traffic, alerts, containers, resources, healing, releases]) part(document_);
   }
 
-  return { show, element };
+  return { show, element, short };
 })();
