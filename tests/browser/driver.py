@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.harness.node import install_packages, made_once
+from tests.harness.waiting import until
 
 NODE_DIRECTORY = Path(__file__).parent / "node"
 AXE = "node_modules/axe-core/axe.min.js"
@@ -54,12 +54,10 @@ class Page:
 
     def until(self, condition: Callable[[], object], what: str, seconds: float = 20) -> float:
         """Wait; returns how long that took. Raises AssertionError with what the page says."""
-        began = time.monotonic()
-        while not condition():
-            if time.monotonic() - began > seconds:
-                raise AssertionError(f"{what}: not within {seconds} s; the page: {self.text('body')[:2000]}")
-            time.sleep(0.05)
-        return time.monotonic() - began
+        try:
+            return until(condition, what, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the page: {self.text('body')[:2000]}") from error
 
     def wait_for(self, selector: str, text: str) -> None:
         """Wait until a text stands there."""

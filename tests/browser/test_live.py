@@ -8,7 +8,8 @@ from docker.models.containers import Container
 
 from tests.browser.driver import Page
 from tests.guardian.guarded import Guarded
-from tests.harness.at_fault import healthy, until
+from tests.harness.at_fault import healthy
+from tests.harness.waiting import until
 
 # From the kill of a container to the page that says so.
 LIVE_SECONDS = 5.0

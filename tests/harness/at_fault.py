@@ -5,22 +5,12 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import time
-from collections.abc import Callable
 from typing import Any
 
 from docker.models.containers import Container
 
 from components.guardian import MEMORY
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 30) -> float:
-    """Wait for a condition; returns how long that took. Raises AssertionError."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, f"{what}: not within {seconds} s"
-        time.sleep(0.1)
-    return time.monotonic() - began
+from tests.harness.inside import run
 
 
 def healthy(container: Container) -> bool:
@@ -32,8 +22,8 @@ def healthy(container: Container) -> bool:
 def signal(container: Container, name: str) -> None:
     """Send a signal to a container's own process. What the engine sends goes to the init process in front
     of it, and a kill by the engine counts as a stop that somebody asked for."""
-    done = container.exec_run(["bash", "-c", f"kill -{name} $(cat /proc/1/task/1/children)"])
-    assert done.exit_code == 0, done.output
+    code, said = run(container, "bash", "-c", f"kill -{name} $(cat /proc/1/task/1/children)")
+    assert code == 0, said
 
 
 def started_at(container: Container) -> str:
