@@ -10,7 +10,7 @@ import pulumi
 from components.backend import Backend
 from components.configuration import read_settings, team_secret
 from components.gateway import Gateway
-from components.guardian import Guardian, guardian_token
+from components.guardian import Guardian, dashboard_password, guardian_token
 from components.hardening.enforcement import enforce
 from components.images import Images
 from components.lease import lease_volume
@@ -43,7 +43,7 @@ networks = Networks(stack, leased)
 backup_key = service_secret(stack, "backup_key")
 postgres = Postgres(stack, networks, images, leased)
 redis = Redis(stack, networks, images, leased)
-token = guardian_token(stack)
+token, password = guardian_token(stack), dashboard_password(stack)
 backend = Backend(
     stack,
     networks,
@@ -55,12 +55,13 @@ backend = Backend(
     leased,
 )
 gateway = Gateway(stack, networks, images, leased)
-monitoring = Monitoring(stack, networks, postgres, redis, backend, token, leased)
-guardian = Guardian(stack, networks, token, leased)
+monitoring = Monitoring(stack, networks, postgres, redis, backend, token, password, leased)
+guardian = Guardian(stack, networks, token, password, leased)
 parts = [backup_key, networks, postgres, redis, backend, gateway, monitoring, guardian]
 Seal("seal", parts, protected=settings.data.protected)
 
 pulumi.export("url", gateway.url)
+pulumi.export("dashboard", guardian.dashboard)
 pulumi.export("release", backend.release)
 pulumi.export("image", {"name": images.backend.name, "id": images.backend.id})
 pulumi.export(

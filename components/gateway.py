@@ -10,6 +10,7 @@ from components.containers import run_workload
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT, gateway_configuration
 from components.images import Images
 from components.networks import Networks
+from components.settings import url_of
 from components.stack import Stack
 from components.workload import Attachment, Probe, PublishedPort, UpdatePolicy, Workload
 
@@ -66,7 +67,5 @@ class Gateway(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[configuration.loader, images]),
         )
-        host = f"[{settings.address}]" if ":" in settings.address else settings.address
-        host = "localhost" if host == "127.0.0.1" else host
-        self.url = pulumi.Output.from_input(f"http://{host}:{settings.port}")
+        self.url = pulumi.Output.from_input(url_of(settings.address, settings.port))
         self.register_outputs({"url": self.url})

@@ -18,13 +18,29 @@ from components.monitoring.scraping import GUARDIAN_PORT, HEALTH_SECONDS
 from components.networks import Networks
 from components.secret_files import SecretFiles, names_of
 from components.service_secret import service_secret
-from components.settings import GUARDIAN_TOKEN, SECRETS_DIRECTORY, StackSettings
+from components.settings import (
+    DASHBOARD_PASSWORD,
+    GUARDIAN_TOKEN,
+    SECRETS_DIRECTORY,
+    StackSettings,
+    url_of,
+)
 from components.stack import Stack
 from components.stack_secret import StackSecret
-from components.workload import Attachment, HostMount, Mount, Probe, UpdatePolicy, Workload
+from components.workload import (
+    Attachment,
+    HostMount,
+    Mount,
+    Probe,
+    PublishedPort,
+    UpdatePolicy,
+    Workload,
+)
 
 USER = "998"
 PROXY_PORT = 2375
+# Of the dashboard alone: what publishes it reaches nothing else of the guardian's.
+DASHBOARD_PORT = 8081
 WEBHOOK_FILE = "alert_webhook_url"
 # Where its journal, its evidence and its reports are.
 MEMORY = "/var/lib/guardian"
@@ -37,8 +53,16 @@ def guardian_token(stack: Stack) -> StackSecret | None:
     return service_secret(stack, GUARDIAN_TOKEN)
 
 
+def dashboard_password(stack: Stack) -> StackSecret | None:
+    """What people log in to the dashboard with; None where nothing is watched."""
+    if not stack.settings.monitoring.enabled:
+        return None
+    return service_secret(stack, DASHBOARD_PASSWORD)
+
+
 class Guardian(pulumi.ComponentResource):
-    """Both containers where a stack is watched, which it is where there is a `token`; else nothing.
+    """Both containers where a stack is watched, which it is where there are `token` and `password`; else
+    nothing. `dashboard` is where its dashboard is published, None where it is not.
 
     Nothing of a stack waits for them.
     """
@@ -46,17 +70,21 @@ class Guardian(pulumi.ComponentResource):
     containers: Mapping[str, list[docker.Container]]
     networks: Mapping[str, pulumi.Output[str]]
     volumes: Mapping[str, pulumi.Output[str]]
+    dashboard: str | None
 
     def __init__(
         self,
         stack: Stack,
         networks: Networks,
         token: StackSecret | None,
+        password: StackSecret | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("medianest:index:Guardian", "guardian", {}, opts)
         self.containers, self.networks, self.volumes = {}, {}, {}
-        if token is not None and networks.monitoring is not None:
+        published = stack.settings.guardian.dashboard
+        self.dashboard = url_of(published.address, published.port) if published and token else None
+        if token is not None and password is not None and networks.monitoring is not None:
             child = pulumi.ResourceOptions(parent=self)
             image = ServiceImage(stack, "guardian", None, child, context="guardian")
             engine = docker.Network(
@@ -75,7 +103,8 @@ class Guardian(pulumi.ComponentResource):
                 [engine, networks.public, networks.monitoring],
                 networks.public,
                 memory,
-                token.current,
+                {GUARDIAN_TOKEN: token.current}
+                | ({DASHBOARD_PASSWORD: password.current} if published else {}),
                 child,
             )
             self.containers = {"engine-proxy": proxies, "guardian": guardians}
@@ -89,11 +118,11 @@ class Guardian(pulumi.ComponentResource):
         networks: Sequence[pulumi.Output[str]],
         replicas: pulumi.Output[str],
         memory: pulumi.Output[str],
-        token: pulumi.Output[str],
+        own: Mapping[str, pulumi.Output[str]],
         child: pulumi.ResourceOptions,
     ) -> list[docker.Container]:
-        webhook = team_secret(WEBHOOK_FILE)
-        files = {GUARDIAN_TOKEN: token} | ({WEBHOOK_FILE: webhook} if webhook is not None else {})
+        webhook, published = team_secret(WEBHOOK_FILE), stack.settings.guardian.dashboard
+        files = {**own, **({WEBHOOK_FILE: webhook} if webhook is not None else {})}
         secrets = SecretFiles(stack, "guardian", files, user=USER, version=names_of(files), opts=child)
         settings = pulumi.Output.all(owner=stack.owner, network=replicas).apply(
             lambda known: json.dumps(told(stack.name, stack.settings) | known, sort_keys=True)
@@ -109,6 +138,9 @@ class Guardian(pulumi.ComponentResource):
                 mounts=[Mount(memory, MEMORY), secrets.mount],
                 tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m"},  # noqa: S108 - inside the container
                 networks=[Attachment(network, ["guardian"]) for network in networks],
+                published=PublishedPort(published.address, published.port, DASHBOARD_PORT)
+                if published
+                else None,
                 limits=stack.settings.guardian.limits,
                 labels=stack.labels("guardian"),
                 probe=Probe(["http-probe", str(GUARDIAN_PORT), "/health/live"], interval=HEALTH_SECONDS),
@@ -156,6 +188,8 @@ def told(stack: str, settings: StackSettings) -> dict[str, object]:
         "stack_dump": backend.healing.stack_dump or "",
         "token_file": f"{SECRETS_DIRECTORY}/{GUARDIAN_TOKEN}",
         "webhook_file": f"{SECRETS_DIRECTORY}/{WEBHOOK_FILE}",
+        "dashboard_port": DASHBOARD_PORT if own.dashboard else 0,
+        "dashboard_password_file": f"{SECRETS_DIRECTORY}/{DASHBOARD_PASSWORD}",
         "budget_actions": own.budget.actions,
         "budget_seconds": own.budget.minutes * 60,
         "backoff_first_seconds": own.backoff.first_seconds,

@@ -1,6 +1,7 @@
 """python3 -m guardian {guard,engine-proxy}: one image, two containers.
 
-python3 -m guardian report KIND, in the container of the first: has the running one make a report now.
+In the container of the first: `report KIND` has the running one make a report now, and `document` prints
+what its dashboard shows.
 """
 
 from __future__ import annotations
@@ -42,7 +43,17 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             from guardian.reports import request
 
             return request.ask(kind, environment)
-    print("usage: python3 -m guardian {guard,engine-proxy,report KIND}", file=sys.stderr)
+        case ["document"]:
+            from guardian import settings
+            from guardian.dashboard.ask import ask
+
+            try:
+                print(ask(settings.read(environment)))
+            except (settings.SettingsError, OSError) as error:
+                print(f"the guardian does not tell: {error}", file=sys.stderr)
+                return 1
+            return 0
+    print("usage: python3 -m guardian {guard,engine-proxy,report KIND,document}", file=sys.stderr)
     return 2
 
 

@@ -16,16 +16,21 @@ log = logging.getLogger("guardian")
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one container at one moment. Memory is without the page cache, which the kernel takes back."""
+    """Of one container at one moment. Memory is without the page cache, which the kernel takes back.
+
+    `cores` is how much of the processor it used since the figures before these, None where there are none.
+    """
 
     at: float
     memory_bytes: int
     cpu_seconds: float
     processes: int
+    cores: float | None = None
 
 
-def figures(document: Document, at: float) -> Figures | None:
-    """Out of the engine's statistics; None for a container that does not run.
+def figures(document: Document, at: float, before: Figures | None = None) -> Figures | None:
+    """Out of the engine's statistics; None for a container that does not run. `before` are those of the
+    same container that were taken last.
 
     Source of the rule on memory: docs.docker.com/reference/cli/docker/container/stats/
     """
@@ -36,11 +41,16 @@ def figures(document: Document, at: float) -> Figures | None:
     # Version 1 of control groups calls it total_inactive_file, version 2 inactive_file.
     cache = details.get("total_inactive_file", details.get("inactive_file", 0))
     usage = memory["usage"]
+    used = document["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
     return Figures(
         at=at,
         memory_bytes=usage - cache if cache < usage else usage,
-        cpu_seconds=document["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
+        cpu_seconds=used,
         processes=(document.get("pids_stats") or {}).get("current", 0),
+        # One that was restarted counts from nothing again.
+        cores=(used - before.cpu_seconds) / (at - before.at)
+        if before is not None and used >= before.cpu_seconds and at > before.at
+        else None,
     )
 
 
@@ -67,7 +77,8 @@ class ContainerFigures:
 
     async def _take(self, identifier: str) -> None:
         try:
-            found = figures(await self._engine.stats(identifier), time.time())
+            document = await self._engine.stats(identifier)
+            found = figures(document, time.time(), self.latest.get(identifier))
         except (EngineError, KeyError, ValueError):
             # It has ended meanwhile, or the engine does not answer, which others tell of.
             found = None

@@ -13,6 +13,8 @@ from aiohttp import web
 
 from guardian.backends import Backends
 from guardian.container_figures import ContainerFigures
+from guardian.dashboard.pages import Pages
+from guardian.dashboard.source import Source
 from guardian.dead_mans_switch import keep_watch
 from guardian.engine.client import EngineClient
 from guardian.evidence import Evidence
@@ -41,15 +43,18 @@ async def serve(settings: Settings) -> int:
         watch = StackWatch(engine, backends, notebook.memory, settings)
         figures = ContainerFigures(engine, watch)
         pager = Pager(session, settings)
-        evidence = Evidence(engine, backends, Prometheus(settings.prometheus, session), settings)
+        prometheus = Prometheus(settings.prometheus, session)
+        evidence = Evidence(engine, backends, prometheus, settings)
         healer = Healer(engine, backends, evidence, pager, notebook, watch, settings)
         history = History(settings.directory / "reports", settings.report_days)
         reporter = Reporter(backends, figures, notebook, history, watch, settings)
         metrics = GuardianMetrics(watch, figures, notebook)
-        application = Server(healer, reporter, notebook, metrics, settings).application()
-        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1)
-        await runner.setup()
-        await web.TCPSite(runner, "0.0.0.0", settings.port).start()  # noqa: S104 - the container's own network
+        source = Source(watch, figures, notebook, prometheus, settings)
+        application = Server(healer, reporter, notebook, metrics, source, settings).application()
+        runners = [await listen(application, settings.port)]
+        if settings.dashboard_port:
+            pages = Pages(source, watch, engine, settings)
+            runners.append(await listen(pages.application(), settings.dashboard_port))
         end_when_hung(healer)
         log.info("watching", extra={"stack": settings.stack, "alerts": len(notebook.memory.alerts)})
         try:
@@ -60,8 +65,16 @@ async def serve(settings: Settings) -> int:
                 together.create_task(reporter.run())
                 together.create_task(keep_watch(notebook, pager, settings))
         finally:
-            await runner.cleanup()
+            await asyncio.gather(*(runner.cleanup() for runner in runners))
     return 0
+
+
+async def listen(application: web.Application, port: int) -> web.AppRunner:
+    """Serve on a port of the container's. Raises OSError."""
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 - the container's own network
+    return runner
 
 
 def end_when_hung(healer: Healer) -> None:

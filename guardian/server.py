@@ -1,4 +1,4 @@
-"""What the guardian answers: alerts, its figures, its health."""
+"""What the guardian answers inside the stack: alerts, its figures, its health, what it knows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import time
 from aiohttp import web
 
 from guardian.alerts import PAGE, WATCHDOG, Alert, AlertsError, notification
+from guardian.dashboard.source import Source
+from guardian.dashboard.view import as_json
 from guardian.healer import Healer
 from guardian.metrics import GuardianMetrics
 from guardian.record.entries import Kind, Outcome
@@ -36,12 +38,14 @@ class Server:
         reporter: Reporter,
         notebook: Notebook,
         metrics: GuardianMetrics,
+        source: Source,
         settings: Settings,
     ) -> None:
         self._healer = healer
         self._reporter = reporter
         self._notebook = notebook
         self._metrics = metrics
+        self._source = source
         self._settings = settings
 
     def application(self) -> web.Application:
@@ -51,6 +55,7 @@ class Server:
                 web.post("/alerts", self.alerts),
                 web.post("/reports/{kind}", self.report),
                 web.get("/metrics", self.metrics),
+                web.get("/document", self.document),
                 web.get("/health/live", self.live),
                 web.get("/health/ready", self.ready),
             ]
@@ -84,6 +89,12 @@ class Server:
         if view is None:
             return web.json_response({"error": "the guardian has not seen the stack yet"}, status=503)
         return web.json_response(await self._reporter.make(kind, view), dumps=_dumps)
+
+    async def document(self, request: web.Request) -> web.Response:
+        """What the dashboard shows, for `python3 -m guardian document`."""
+        if not self._known(request):
+            return web.json_response({"error": "a bearer token is needed"}, status=401)
+        return web.json_response(as_json(await self._source.document()))
 
     async def metrics(self, _: web.Request) -> web.Response:
         return web.Response(

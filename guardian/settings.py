@@ -41,6 +41,9 @@ class Settings:
     webhook_file: Path = Path("/run/secrets/alert_webhook_url")
     directory: Path = Path("/var/lib/guardian")
     port: int = 8080
+    # The page for people, on a port of its own; 0 for none.
+    dashboard_port: int = 0
+    dashboard_password_file: Path = Path("/run/secrets/dashboard_password")
     # How it acts.
     budget_actions: int = 5
     budget_seconds: float = 600

@@ -10,6 +10,7 @@ from ops.activate import activate
 from ops.backup.command import backup
 from ops.backup.restore_command import restore
 from ops.completion import completion
+from ops.dashboard import dashboard
 from ops.doctor.command import doctor
 from ops.down import down
 from ops.drift.command import drift
@@ -32,6 +33,7 @@ from ops.state_command import state
 from ops.status import status
 from ops.up import up
 from ops.verify import verify
+from ops.watch.command import watch
 
 
 class _Commands(typer.core.TyperGroup):
@@ -70,6 +72,8 @@ for name, command, panel in (
     ("verify", verify, "Stacks"),
     ("health", health, "Stacks"),
     ("status", status, "Stacks"),
+    ("watch", watch, "Stacks"),
+    ("dashboard", dashboard, "Stacks"),
     ("drift", drift, "Stacks"),
     ("logs", logs, "Stacks"),
     ("soak", soak, "Stacks"),

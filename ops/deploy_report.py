@@ -13,7 +13,11 @@ BACKEND_IMAGE = "backend-image"
 
 
 def describe_outputs(outputs: dict[str, Any]) -> dict[str, Any]:
-    return {key: outputs[key] for key in ("url", "release", "image", "owner", "pin") if key in outputs}
+    return {
+        key: outputs[key]
+        for key in ("url", "dashboard", "release", "image", "owner", "pin")
+        if key in outputs
+    }
 
 
 def started_in(session: Session, update: Update) -> dict[str, float | None]:

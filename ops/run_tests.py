@@ -63,7 +63,7 @@ def run_tests(
     if not all(suite.static for suite in chosen):
         from ops.environment import pulumi_variables
 
-        ensure_setup(output, yes)
+        ensure_setup(output, yes, browser=any(suite.browser for suite in chosen))
         variables = pulumi_variables()
     results = [run(suite, project_root(), output, variables) for suite in chosen]
     failed = [result.name for result in results if not result.passed]

@@ -66,7 +66,7 @@ def status(stack: StackArgument, as_json: JsonOption = False) -> None:
     with closing(connect(session.environment)) as api:
         containers = gather(api, session.project.name, stack, state.outputs["containers"])
     well = bool(containers) and all(container.is_well for container in containers)
-    outputs = {key: state.outputs.get(key) for key in ("url", "release", "owner", "pin")}
+    outputs = {key: state.outputs.get(key) for key in ("url", "dashboard", "release", "owner", "pin")}
     output.document(
         {
             "stack": stack,

@@ -19,12 +19,13 @@ CHECKS_OF_A_RUNNING_STACK = ("--ignore=tests/stack/verify", "--ignore=tests/stac
 @dataclass(frozen=True)
 class Suite:
     """One command. `quick` says whether it fits what is run every time, `static` whether it only reads
-    the tree: it needs neither Docker nor the Pulumi tools."""
+    the tree: it needs neither Docker nor the Pulumi tools; `browser` that it needs Chromium as well."""
 
     name: str
     command: tuple[str, ...]
     quick: bool = True
     static: bool = False
+    browser: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -70,6 +71,7 @@ def suites() -> list[Suite]:
         Suite("review", (python, "-m", "pytest", "tests/review")),
         Suite("images", (python, "-m", "pytest", "tests/images")),
         Suite("guardian", (python, "-m", "pytest", "tests/guardian")),
+        Suite("browser", (python, "-m", "pytest", "tests/browser"), quick=False, browser=True),
         Suite("app", (python, "-m", "tests.harness.app_suite")),
         Suite("app on asyncio", (python, "-m", "tests.harness.app_suite", "-m", "slow"), quick=False),
         Suite("setup", (python, "-m", "pytest", "tests/setup", "-m", "not slow")),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ops.plan.saved import SavedPlan
     from ops.session import Session
     from ops.settings_change import SettingsChange
+    from ops.setup.run import Report
 
 
 def up(
@@ -122,11 +123,13 @@ def run(
         summarize(output, stack, update, report, phases)
 
 
-def ensure_setup(output: Output, yes: bool) -> None:
-    """Provide what is missing on this machine."""
-    from ops.setup.run import ensure
+def ensure_setup(output: Output, yes: bool, *, browser: bool = False) -> Report:
+    """Provide what is missing on this machine; with `browser` also what tests in one need."""
+    from ops.paths import cache_directory, project_root
+    from ops.setup.run import all_steps, ensure, with_browser
 
-    ensure(output.console(), assume_yes=yes)
+    steps = (with_browser if browser else all_steps)(project_root(), cache_directory())
+    return ensure(output.console(), assume_yes=yes, steps=steps)
 
 
 def lift_pin(session: Session, stack: str, output: Output) -> SettingsChange | None:
@@ -147,6 +150,8 @@ def summarize(output: Output, stack: str, update: Update, report: dict[str, Any]
 
     table = Table.grid(padding=(0, 2))
     table.add_row("url", str(report.get("url", "")))
+    if report.get("dashboard"):
+        table.add_row("dashboard", f"{report['dashboard']}, its password by: ./medianest dashboard {stack}")
     table.add_row("release", str(report.get("release", "")))
     if "pin" in report:
         since = f"since {report['pin']['since']}, lift with: ./medianest up {stack} --unpin"

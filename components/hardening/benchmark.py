@@ -88,7 +88,7 @@ ITEMS: tuple[Item, ...] = (
     Item(
         "5.8",
         "no privileged ports",
-        "inside; on the host the one published port is the one that the settings name",
+        "inside; on the host the published ports are those that the settings name",
     ),
     Item(
         "5.9",

@@ -16,7 +16,7 @@ from components.monitoring.prometheus import Prometheus
 from components.networks import Networks
 from components.postgres import Postgres
 from components.redis import Redis
-from components.settings import GUARDIAN_TOKEN, TEAM_SECRETS
+from components.settings import DASHBOARD_PASSWORD, GUARDIAN_TOKEN, TEAM_SECRETS
 from components.stack import Stack
 from components.stack_secret import StackSecret
 
@@ -24,8 +24,8 @@ from components.stack_secret import StackSecret
 class Monitoring(pulumi.ComponentResource):
     """Prometheus, Alertmanager and the exporters, where the settings ask for them; else nothing.
 
-    `guardian_token` is what Alertmanager shows the guardian. Nothing of a stack waits for these parts,
-    and none of them waits for a backend.
+    `guardian_token` is what Alertmanager shows the guardian, `dashboard_password` one more secret whose
+    age is told. Nothing of a stack waits for these parts, and none of them waits for a backend.
     """
 
     containers: Mapping[str, list[docker.Container]]
@@ -39,11 +39,18 @@ class Monitoring(pulumi.ComponentResource):
         redis: Redis,
         backend: Backend,
         guardian_token: StackSecret | None,
+        dashboard_password: StackSecret | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("medianest:index:Monitoring", "monitoring", {}, opts)
         self.containers, self.volumes = {}, {}
-        if networks.monitoring and postgres.monitoring and redis.monitoring and guardian_token:
+        if (
+            networks.monitoring
+            and postgres.monitoring
+            and redis.monitoring
+            and guardian_token
+            and dashboard_password
+        ):
             child = pulumi.ResourceOptions(parent=self)
             prometheus = Prometheus(
                 stack,
@@ -58,6 +65,7 @@ class Monitoring(pulumi.ComponentResource):
                         "postgres_monitoring_password": postgres.monitoring.secret,
                         "redis_monitoring_password": redis.monitoring.secret,
                         GUARDIAN_TOKEN: guardian_token,
+                        DASHBOARD_PASSWORD: dashboard_password,
                     }.items()
                 },
                 child,

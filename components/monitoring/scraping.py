@@ -36,7 +36,7 @@ ASIDE_SECONDS = 15.0
 _ASIDE = ("prometheus", "alertmanager", "node-exporter")
 
 # Series cost memory: of each part those are kept that a rule, a dashboard or a person asks for.
-_KEPT = {
+KEPT = {
     "gateway": (
         "haproxy_frontend_(http_requests_total|http_responses_total|current_sessions|limit_sessions"
         "|bytes_(in|out)_total|request_errors_total)"
@@ -112,9 +112,9 @@ def _single(job: str, target: str, monitoring: MonitoringSettings) -> dict[str, 
     if job == "gateway":
         # Without its free slots for servers.
         configuration["params"] = {"no-maint": [""]}
-    if job in _KEPT:
+    if job in KEPT:
         configuration["metric_relabel_configs"] = [
-            {"source_labels": ["__name__"], "regex": _KEPT[job], "action": "keep"}
+            {"source_labels": ["__name__"], "regex": KEPT[job], "action": "keep"}
         ]
     return configuration
 

@@ -7,6 +7,7 @@ one key a secret, and are only accepted encrypted.
 
 from components.settings.backend import (
     COMPONENT_KEYS,
+    DASHBOARD_PASSWORD,
     GUARDIAN_TOKEN,
     SERVICE_SECRETS,
     BackendSettings,
@@ -15,9 +16,9 @@ from components.settings.backend import (
     SecretSettings,
     VolumeSettings,
 )
-from components.settings.base import SECRETS_DIRECTORY, LimitSettings, SettingsError
+from components.settings.base import SECRETS_DIRECTORY, LimitSettings, SettingsError, url_of
 from components.settings.environments import EnvironmentsSettings
-from components.settings.guardian import EngineSettings, GuardianSettings
+from components.settings.guardian import DashboardSettings, EngineSettings, GuardianSettings
 from components.settings.lease import LeaseSettings
 from components.settings.monitoring import (
     TEAM_SECRETS,
@@ -34,6 +35,7 @@ from components.settings.stack import StackSettings, check_secret, check_stack_n
 
 __all__ = [
     "COMPONENT_KEYS",
+    "DASHBOARD_PASSWORD",
     "GUARDIAN_TOKEN",
     "SECRETS_DIRECTORY",
     "SERVICE_SECRETS",
@@ -41,6 +43,7 @@ __all__ = [
     "AlertSettings",
     "BackendSettings",
     "BuildSettings",
+    "DashboardSettings",
     "EmailSettings",
     "EngineSettings",
     "EnvironmentsSettings",
@@ -63,4 +66,5 @@ __all__ = [
     "check_secret",
     "check_stack_name",
     "load",
+    "url_of",
 ]

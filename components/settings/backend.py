@@ -19,6 +19,8 @@ COMPONENT_KEYS = frozenset(
 )
 # By which the guardian is known to backends, and Alertmanager to it: a secret, and the name of its file.
 GUARDIAN_TOKEN = "guardian_token"  # noqa: S105 - a name
+# By which people get into the dashboard.
+DASHBOARD_PASSWORD = "dashboard_password"  # noqa: S105 - a name
 # File names that the toolkit writes into SECRETS_DIRECTORY itself.
 RESERVED_FILES = frozenset({"database_url", "redis_url", GUARDIAN_TOKEN})
 
@@ -74,6 +76,7 @@ SERVICE_SECRETS: Mapping[str, SecretSettings] = {
     "postgres_monitoring_password": SecretSettings(length=40),
     "redis_monitoring_password": SecretSettings(length=40),
     GUARDIAN_TOKEN: SecretSettings(length=48, minimum_length=32),
+    DASHBOARD_PASSWORD: SecretSettings(length=24, minimum_length=16),
 }
 
 

@@ -27,6 +27,12 @@ def one_address(text: str) -> str:
     return text
 
 
+def url_of(address: str, port: int) -> str:
+    """Where something that is published there is found from the host."""
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{'localhost' if host == '127.0.0.1' else host}:{port}"
+
+
 def inside_the_project(path: str) -> str:
     """A path below the project's root. Raises ValueError for anything else."""
     if path.startswith("/") or ".." in path.split("/"):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from components.settings.base import LimitSettings, Settings
+from components.settings.base import HostAddress, LimitSettings, Port, Settings
 
 
 class BudgetSettings(Settings):
@@ -51,6 +51,14 @@ class EngineSettings(Settings):
     )
 
 
+class DashboardSettings(Settings):
+    """Where the dashboard is published. It has a login, and no encryption of its own: on another address
+    than loopback put something in front of it that speaks TLS."""
+
+    address: HostAddress = Field("127.0.0.1", description="The one address of the host that publishes it.")
+    port: Port = Field(3100, description="Published port on the host.")
+
+
 class GuardianSettings(Settings):
     """Part of a stack that is watched (`monitoring.enabled`). What it does and never does:
     docs/healing.md."""
@@ -69,5 +77,8 @@ class GuardianSettings(Settings):
     evidence_cases: int = Field(50, ge=1, le=1000, description="So many cases are kept.")
     reports: ReportSettings = ReportSettings()
     engine: EngineSettings = EngineSettings()
+    dashboard: DashboardSettings | None = Field(
+        None, description="Publishes the dashboard (docs/dashboard.md); null for a stack without one."
+    )
     limits: LimitSettings = LimitSettings(memory_mb=96, cpus=0.5, pids=50)
     proxy_limits: LimitSettings = LimitSettings(memory_mb=64, cpus=0.5, pids=50)

@@ -35,7 +35,7 @@ class RedisSettings(Settings):
 
 
 class GatewaySettings(Settings):
-    """The one container with a published port."""
+    """The one container that clients reach."""
 
     address: HostAddress = Field("127.0.0.1", description="The one address of the host that publishes it.")
     port: Port = Field(3000, description="Published port on the host.")

@@ -29,7 +29,8 @@ class Health(StrEnum):
 class Container:
     """What is known of one container. `state` is the engine's word: running, exited, paused, …
 
-    Times are in seconds since 1970, 0 where there is none. `stop_seconds` is how long it is given to stop;
+    Times are in seconds since 1970, 0 where there is none; limits are 0 where there is none, that of the
+    processor in cores. `stop_seconds` is how long it is given to stop;
     `addresses` has one for each network.
     """
 
@@ -45,6 +46,7 @@ class Container:
     oom_killed: bool = False
     restarts: int = 0
     memory_limit: int = 0
+    cpu_limit: float = 0.0
     processes_limit: int = 0
     stop_seconds: int = 10
     addresses: Mapping[str, str] = field(default_factory=dict)
@@ -75,6 +77,7 @@ def container(document: Document) -> Container:
         oom_killed=bool(state.get("OOMKilled")),
         restarts=document.get("RestartCount", 0),
         memory_limit=host.get("Memory") or 0,
+        cpu_limit=(host.get("NanoCpus") or 0) / 1e9,
         processes_limit=host.get("PidsLimit") or 0,
         stop_seconds=config.get("StopTimeout") or 10,
         addresses={name: item["IPAddress"] for name, item in networks.items() if item.get("IPAddress")},

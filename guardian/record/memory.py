@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,6 +13,9 @@ from guardian.record.entries import Entry, Kind, Outcome
 # A container that dies so soon after it was told to has not died by itself.
 ASKED_SECONDS = 120.0
 _KEPT = 200
+# What people want to read: what was decided and done, and whom that was told.
+_TOLD_KINDS = frozenset({Kind.ACTION, Kind.DECISION, Kind.PAGE})
+_TOLD_ENTRIES = 40
 # What makes the engine tell of a stop or a start that nobody else has asked for.
 _OF_CONTAINERS = frozenset({"start", "restart"})
 _T = TypeVar("_T")
@@ -52,6 +55,8 @@ class Memory:
         self.decided: dict[str, str] = {}
         """By what it is about, the last decision, so that the journal has it once."""
         self.reported: dict[str, float] = {}
+        self.recent: deque[Entry] = deque(maxlen=_TOLD_ENTRIES)
+        """The newest entries on what was decided, done and told, the oldest first."""
         self.watchdog_at = 0.0
         self.heard_at = 0.0
         """When the last event happened that was written down."""
@@ -60,6 +65,8 @@ class Memory:
 
     def apply(self, added: Entry) -> None:
         """Take an entry in."""
+        if added.kind in _TOLD_KINDS:
+            self.recent.append(added)
         match added.kind:
             case Kind.ACTION:
                 self._apply_action(added)

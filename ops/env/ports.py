@@ -84,12 +84,14 @@ def find_port(
 
 def declared_ports(session: Session) -> set[int]:
     """Ports of this checkout's stacks, whether they run or not."""
+    from ops.preflight.check import published_ports
     from ops.project import load_settings
 
-    found = set()
+    found: set[int] = set()
     for stack in session.project.stacks():
         try:
-            found.add(load_settings(session.project, stack).gateway.port)
+            settings = load_settings(session.project, stack)
+            found |= {published.port for published in published_ports(settings).values()}
         except OperationError:
             # Somebody is at work on that file; it is not this environment's concern.
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from components.settings import StackSettings
+from components.settings import DashboardSettings, GatewaySettings, StackSettings
 from ops.engine import resources
 from ops.errors import ExitCode, OperationError
 from ops.lock import Holder, Lock, holder, is_pulumi, read_locks, this_host
@@ -31,7 +31,10 @@ def check_update(
     project, owner = session.project.name, state.owner if state else None
     local = facts.is_local(session.environment)
     engine = facts.gather_engine(api, local)
-    port = facts.gather_port(api, settings.gateway.address, settings.gateway.port, local)
+    ports = [
+        (setting, facts.gather_port(api, published.address, published.port, local))
+        for setting, published in published_ports(settings).items()
+    ]
     locks, lock_problems = judge_locks(session, stack)
     found = resources(api, project, stack)
     refuse(
@@ -44,7 +47,11 @@ def check_update(
                 else ()
             ),
             *verdicts.judge_memory(engine, settings),
-            *verdicts.judge_port(port, project, stack),
+            *(
+                problem
+                for setting, port in ports
+                for problem in verdicts.judge_port(port, project, stack, setting)
+            ),
             *verdicts.judge_pin(settings.pin, images_of(api, project, stack) if settings.pin else (), stack),
             *lock_problems,
             *verdicts.judge_owner(found, owner, stack, owners_of_copies(session, stack, state)),
@@ -53,6 +60,15 @@ def check_update(
         f"stack {stack} cannot be deployed now",
     )
     clear_dead_locks(locks, say)
+
+
+def published_ports(settings: StackSettings) -> dict[str, GatewaySettings | DashboardSettings]:
+    """What of a stack is published, by the setting that says where."""
+    dashboard = settings.guardian.dashboard if settings.monitoring.enabled else None
+    return {
+        "medianest:gateway: {port: …}": settings.gateway,
+        **({"medianest:guardian: {dashboard: {port: …}}": dashboard} if dashboard else {}),
+    }
 
 
 def check_removal(

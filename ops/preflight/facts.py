@@ -29,7 +29,7 @@ class EngineFacts:
 
 @dataclass(frozen=True)
 class PortFacts:
-    """The port that the gateway is to be published on."""
+    """A port that something of the stack is to be published on."""
 
     address: str
     port: int

@@ -91,10 +91,12 @@ def judge_memory(facts: EngineFacts, settings: StackSettings) -> list[Problem]:
     ]
 
 
-def judge_port(facts: PortFacts, project: str, stack: str) -> list[Problem]:
-    """The gateway's port must be free, or held by a gateway of this stack.
+def judge_port(
+    facts: PortFacts, project: str, stack: str, setting: str = "medianest:gateway: {port: …}"
+) -> list[Problem]:
+    """A published port must be free, or held by a container of this stack. `setting` says where.
 
-    Whether that gateway is another owner's is for `judge_owner` to say.
+    Whether that container is another owner's is for `judge_owner` to say.
     """
     holder = facts.holder
     own = {labels.PROJECT: project, labels.STACK: stack}
@@ -103,7 +105,7 @@ def judge_port(facts: PortFacts, project: str, stack: str) -> list[Problem]:
     return [
         Problem(
             f"port {facts.port} of {facts.address} is taken by {holder.description}",
-            "Stop it, or set another port in the stack's settings: medianest:gateway: {port: …}",
+            f"Stop it, or set another port in the stack's settings: {setting}",
         )
     ]
 

@@ -68,6 +68,8 @@ def users(name: str, settings: StackSettings) -> list[str]:
         return [service, f"{service}-exporter"]
     if name == "guardian_token":
         return ["alertmanager", "backend", "guardian"]
+    if name == "dashboard_password":
+        return ["guardian"]
     if name in ONLY_BY_NAME:
         return ["backup"]
     return ["backend"] if name in settings.backend.secrets else []

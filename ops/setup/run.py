@@ -58,6 +58,13 @@ def all_steps(root: Path, cache: Path) -> list[Step]:
     return [EngineStep(versions), PulumiToolsStep(root, cache, versions), BaseImageStep(root, cache)]
 
 
+def with_browser(root: Path, cache: Path) -> list[Step]:
+    """The same, and what the tests in a browser need."""
+    from ops.setup.browser import BrowserStep
+
+    return [*all_steps(root, cache), BrowserStep()]
+
+
 def ensure(
     console: Console,
     *,

@@ -20,18 +20,19 @@ from docker.types import EndpointConfig, Mount
 
 from components import labels
 from components.build_context import base_image
-from components.guardian import MEMORY, PROXY_PORT, USER
+from components.guardian import DASHBOARD_PORT, MEMORY, PROXY_PORT, USER
 from components.hardening.kinds import SOCKET
 from components.monitoring.scraping import GUARDIAN_PORT
-from components.settings import GUARDIAN_TOKEN
+from components.settings import DASHBOARD_PASSWORD, GUARDIAN_TOKEN
 from tests.harness.at_fault import healthy, journal, read_file
 from tests.harness.volume_files import File
 from tests.harness.waiting import until
-from tests.images.engine import Engine
+from tests.images.engine import Engine, published_port
 
 ROOT = Path(__file__).parents[2]
 SECOND = 1_000_000_000
 TOKEN = "t0KeNoFtHeGuArDiAn-" + uuid.uuid4().hex
+PASSWORD = "pAsSwOrDoFtHeDaShBoArD-" + uuid.uuid4().hex
 # Says that it lives by a file, so that one that is stopped by a signal is seen to hang.
 LIVES = "trap 'exit 0' TERM; while :; do touch /tmp/alive; sleep 0.1 & wait; done"
 ALIVE = 'age=$(($(date +%s) - $(stat -c %Y /tmp/alive))); [ "$age" -lt 2 ]'
@@ -64,7 +65,10 @@ class Guarded:
         self.inner: Network = self.engine.network()
         self.public: Network = self.engine.network()
         self.memory = self.engine.volume()
-        self.secrets = self.engine.files(self.image, {GUARDIAN_TOKEN: File(TOKEN, 998, 0o400)})
+        secrets = {GUARDIAN_TOKEN: TOKEN, DASHBOARD_PASSWORD: PASSWORD}
+        self.secrets = self.engine.files(
+            self.image, {name: File(value, 998, 0o400) for name, value in secrets.items()}
+        )
 
     def labels(self, component: str, owner: str = "") -> dict[str, str]:
         return {
@@ -121,6 +125,7 @@ class Guarded:
                 Mount("/run/secrets", self.secrets.name, type="volume", read_only=True),
             ],
             probe=["http-probe", str(GUARDIAN_PORT), "/health/ready"],
+            publish=DASHBOARD_PORT if told.get("dashboard_port") else None,
         )
         self.public.connect(made)
         return made
@@ -134,6 +139,7 @@ class Guarded:
         *,
         probe: Sequence[str],
         groups: list[str] | None = None,
+        publish: int | None = None,
     ) -> Container:
         """As a stack's."""
         attachments: dict[str, EndpointConfig] = {
@@ -150,6 +156,7 @@ class Guarded:
             mounts=mounts,
             networking_config=attachments,
             network=self.inner.name,
+            ports={f"{publish}/tcp": ("127.0.0.1", 0)} if publish else None,
             healthcheck={"test": ["CMD", *probe], "interval": SECOND, "timeout": 2 * SECOND, "retries": 30},
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m"},
             read_only=True,
@@ -176,6 +183,11 @@ class Guarded:
     @property
     def url(self) -> str:
         return f"http://{self.address(self.guardian)}:{GUARDIAN_PORT}"
+
+    @property
+    def dashboard(self) -> str:
+        """Where the dashboard is published."""
+        return f"http://127.0.0.1:{published_port(self.guardian, DASHBOARD_PORT)}"
 
     def journal(self, **wanted: str | None) -> list[dict[str, Any]]:
         """The entries that have these values."""

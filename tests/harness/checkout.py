@@ -105,8 +105,12 @@ class Checkout:
         The stack is one to throw away, unless the configuration says something else of its data.
         """
         port = port or free_port()
-        gateway = {**configuration.get("medianest:gateway", {}), "port": port}
-        document = {"config": {**THROW_AWAY, **UNWATCHED, **configuration, "medianest:gateway": gateway}}
+        published = {"medianest:gateway": {**configuration.get("medianest:gateway", {}), "port": port}}
+        guardian = configuration.get("medianest:guardian", {})
+        if guardian.get("dashboard"):
+            dashboard = {**guardian["dashboard"], "port": free_port()}
+            published["medianest:guardian"] = {**guardian, "dashboard": dashboard}
+        document = {"config": {**THROW_AWAY, **UNWATCHED, **configuration, **published}}
         self.settings_file(stack).write_text(yaml.safe_dump(document))
         return port
 

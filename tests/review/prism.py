@@ -14,7 +14,8 @@ from typing import Any
 import requests
 
 from tests.harness.checkout import free_port
-from tests.review.tools import node_environment, node_packages
+from tests.harness.node import node_environment
+from tests.review.tools import node_packages
 
 READY_SECONDS = 120
 ANSWER_SECONDS = 60

@@ -97,6 +97,23 @@ def test_no_secret_shows_in_a_preview_or_a_state(
     assert json.loads(exported)["deployment"]["resources"]
 
 
+def test_the_watch_shows_what_the_engine_tells_of_a_stack_that_is_not_watched(
+    checkout: Checkout, name: str
+) -> None:
+    document = checkout.expect("watch", name, "--once", "--json").document()
+    assert (document["watched"], document["verdict"]["word"]) == (False, "well")
+    assert {item["component"] for item in document["containers"]} == {
+        "gateway",
+        "backend",
+        "postgres",
+        "redis",
+    }
+    assert all(item["memory"] for item in document["containers"])
+    refused = checkout.medianest("dashboard", name)
+    assert refused.code == 1
+    assert "publishes no dashboard" in refused.err
+
+
 def test_status_and_list_tell_that_it_is_well(checkout: Checkout, name: str) -> None:
     status = checkout.expect("status", name, "--json").document()
     assert name in json.dumps(status)

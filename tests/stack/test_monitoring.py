@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from typing import Any, cast
 
 import docker
 import pytest
+import requests
 from docker.models.containers import Container
 
 from components import labels
@@ -19,7 +23,7 @@ from components.engine_exec import run_in_container
 from components.monitoring.rules import rule_groups
 from components.monitoring.scraping import ALERTMANAGER_PORT, PROMETHEUS_PORT, jobs
 from components.settings import StackSettings, load
-from tests.harness.at_fault import journal, started_at
+from tests.harness.at_fault import healthy, journal, started_at
 from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, swept
 from tests.harness.deployed_stack import WATCHING
 from tests.harness.inside import get, output_of
@@ -104,6 +108,68 @@ def test_the_age_of_every_secret_is_known(watched: Watched) -> None:
     query = "/api/v1/query?query=medianest_secret_made_timestamp_seconds"
     found = {item["metric"]["secret"] for item in watched.prometheus(query)["result"]}
     assert found == set(watched.settings.secret_names()) - {"backup_key"}
+
+
+def test_the_dashboard_has_every_figure_it_asks_for(watched: Watched) -> None:
+    """In the terminal's form, which comes out of the same document."""
+    gateway = watched.checkout.expect("status", watched.name, "--json").document()["url"]
+
+    def missing() -> set[str]:
+        for _ in range(20):
+            requests.get(f"{gateway}/api/health", timeout=10)
+        found = watched.checkout.medianest("watch", watched.name, "--once", "--json").document()
+        figures = {**found["traffic"], **found["resources"]}
+        return {name for name, figure in figures.items() if figure is None} | (
+            {"routes"} if not found["routes"] else set()
+        )
+
+    # Nobody has logged in yet, so nothing has been read through the cache.
+    until(lambda: missing() <= {"cache_hit_ratio"}, "every figure", 60 * PATIENCE)
+
+
+def test_the_dashboard_is_published_behind_its_login_and_nothing_beside_it(watched: Watched) -> None:
+    told = watched.checkout.expect("dashboard", watched.name, "--json").document()
+    password = subprocess.run(told["password_command"].split(), capture_output=True, text=True, check=True)
+    with requests.Session() as browser:
+        assert browser.get(told["url"], timeout=10).url == f"{told['url']}/login"
+        for path in ("/metrics", "/alerts", "/document"):
+            assert browser.get(told["url"] + path, timeout=10).status_code == 404, path
+        assert browser.get(f"{told['url']}/state", timeout=10).status_code == 401
+        browser.post(f"{told['url']}/login", data={"password": password.stdout}, timeout=10)
+        state = browser.get(f"{told['url']}/state", timeout=10).json()
+    assert state["stack"] == watched.name
+    assert {"gateway", "backend", "postgres", "redis"} <= {item["component"] for item in state["containers"]}
+    assert all(item["memory_limit"] and item["cores_limit"] for item in state["containers"])
+    assert state["drift"] == []
+
+
+def test_the_watch_in_the_terminal_goes_on_until_it_is_ended(watched: Watched) -> None:
+    process = watched.checkout.start("./medianest", "watch", watched.name, "--json", "--interval", "0.5")
+    assert process.stdout is not None
+    try:
+        documents = [json.loads(process.stdout.readline()) for _ in range(3)]
+        assert documents[0]["now"] < documents[1]["now"] < documents[2]["now"]
+        assert {document["lost"] for document in documents} == {""}
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert (process.returncode, said) == (0, "")
+    finally:
+        process.kill()
+
+
+def test_the_watch_tells_of_a_guardian_that_does_not_answer(watched: Watched) -> None:
+    guardian = watched.one("guardian")
+    guardian.pause()
+    try:
+        found = watched.checkout.medianest("watch", watched.name, "--once", "--json")
+    finally:
+        guardian.unpause()
+    until(lambda: healthy(guardian), "the guardian is well again", 60 * PATIENCE)
+    document = found.document()
+    assert (found.code, document["verdict"]["word"]) == (1, "degraded")
+    assert document["stale"]["figures"].startswith("The guardian tells nothing: ")
+    # What the engine tells is there all the same.
+    assert {"gateway", "backend", "guardian"} <= {item["component"] for item in document["containers"]}
 
 
 def test_nothing_is_told_of_a_stack_that_is_well(watched: Watched) -> None:

@@ -15,8 +15,9 @@ from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT
 from components.monitoring import alertmanager, exporters, prometheus
 from components.monitoring.rules import rule_groups
 from components.monitoring.rules.model import Alert, Recording
-from components.monitoring.scraping import ALERTMANAGER_PORT, GUARDIAN_PORT, PROMETHEUS_PORT
+from components.monitoring.scraping import ALERTMANAGER_PORT, GUARDIAN_PORT, KEPT, PROMETHEUS_PORT
 from components.settings import (
+    DASHBOARD_PASSWORD,
     GUARDIAN_TOKEN,
     BackendSettings,
     EngineSettings,
@@ -25,6 +26,7 @@ from components.settings import (
     HealthSettings,
     StackSettings,
 )
+from guardian.dashboard import figures
 from ops import soak
 from ops.releases.records import FAILED, NOT_VERIFIED, UNVERIFIED, VERIFIED, Record, tag_name
 from ops.soak_report import Patience
@@ -93,7 +95,9 @@ def test_the_guardians_files_and_ports() -> None:
     assert defaults.webhook_file.name == guardian_component.WEBHOOK_FILE
     assert defaults.token_file.name == GUARDIAN_TOKEN
     documented = {name for row in rows("Files") if row[1] == "guardian" for name in names(row[0])}
-    assert documented == {str(defaults.token_file), str(defaults.webhook_file)}
+    password = defaults.dashboard_password_file
+    assert password.name == DASHBOARD_PASSWORD
+    assert documented == {str(path) for path in (defaults.token_file, defaults.webhook_file, password)}
 
 
 def test_metrics_of_the_guardian() -> None:
@@ -134,7 +138,8 @@ def test_users_and_ports_of_the_images() -> None:
     assert table["redis"][2] == redis.USER
     assert table["gateway"][2] == gateway.USER
     assert table["guardian"][2] == guardian_component.USER
-    assert table["guardian"][3] == f"{GUARDIAN_PORT}, {guardian_component.PROXY_PORT}"
+    ports = (GUARDIAN_PORT, guardian_component.DASHBOARD_PORT, guardian_component.PROXY_PORT)
+    assert table["guardian"][3] == "{}, {} (dashboard), {}".format(*ports)
     assert table["gateway"][3] == f"{PUBLIC_PORT}, {INTERNAL_PORT} (metrics)"
     assert table["prometheus"][2:4] == [prometheus.USER, str(PROMETHEUS_PORT)]
     assert table["alertmanager"][2:4] == [alertmanager.USER, str(ALERTMANAGER_PORT)]
@@ -245,6 +250,23 @@ def test_what_the_rules_read_is_there() -> None:
     }
     read = {name.removesuffix("_bucket") for name in re.findall(r"medianest[_:][a-z0-9_:]+", text)}
     assert read <= told
+
+
+def test_what_the_dashboard_reads_is_there() -> None:
+    text = " ".join([*figures.SINGLE.values(), *figures.BY_ROUTE.values()])
+    told = {
+        name.removesuffix("_bucket")
+        for heading in ("Metrics of the backend", "Figures that the rules record")
+        for row in rows(heading)
+        for name in names(row[0])
+    }
+    read = {name.removesuffix("_bucket") for name in re.findall(r"medianest[_:][a-z0-9_:]+", text)}
+    assert len(read) > 10
+    assert read <= told
+    kept = re.compile("|".join(KEPT.values()))
+    others = set(re.findall(r"\b(?:haproxy|pg|redis)_\w+", text))
+    assert len(others) > 3
+    assert {name for name in others if not kept.fullmatch(name)} == set()
 
 
 def test_what_the_rules_record() -> None:

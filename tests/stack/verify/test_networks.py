@@ -23,11 +23,14 @@ def _published(ports: dict[str, Any]) -> list[tuple[str, str]]:
     return [(entry["HostIp"], entry["HostPort"]) for bound in ports.values() for entry in bound or []]
 
 
-def test_only_the_gateway_publishes_a_port_on_the_declared_address(stack: DeployedStack) -> None:
-    gateway = stack.settings.gateway
+def test_only_the_gateway_and_the_dashboard_are_published_and_where_declared(stack: DeployedStack) -> None:
+    gateway, dashboard = stack.settings.gateway, stack.settings.guardian.dashboard
     for running in stack.containers:
         published = _published(running.inspected["NetworkSettings"]["Ports"])
-        expected = [(gateway.address, str(gateway.port))] if running.component == "gateway" else []
+        expected = {
+            "gateway": [(gateway.address, str(gateway.port))],
+            "guardian": [(dashboard.address, str(dashboard.port))] if dashboard else [],
+        }.get(running.component, [])
         assert published == expected, running.name
 
 
@@ -43,7 +46,10 @@ def test_only_the_declared_ports_are_listened_on(stack: DeployedStack) -> None:
         "redis-exporter": {REDIS_EXPORTER_PORT},
         "node-exporter": {NODE_EXPORTER_PORT},
         "engine-proxy": {guardian.PROXY_PORT},
-        "guardian": {GUARDIAN_PORT},
+        "guardian": {
+            GUARDIAN_PORT,
+            *([guardian.DASHBOARD_PORT] if stack.settings.guardian.dashboard else []),
+        },
     }
     for running in stack.containers:
         process, *_ = running.processes

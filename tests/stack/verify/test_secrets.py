@@ -27,6 +27,7 @@ def test_each_consumer_has_its_files(stack: DeployedStack) -> None:
             "alertmanager:guardian_token",
             "backend:guardian_token",
             "guardian:guardian_token",
+            *(["guardian:dashboard_password"] if stack.settings.guardian.dashboard else []),
             "postgres-exporter:password",
             "redis-exporter:password",
         } <= names

@@ -15,7 +15,7 @@ from pulumi.runtime.stack import wait_for_rpcs
 
 from components.backend import Backend
 from components.gateway import Gateway
-from components.guardian import Guardian, guardian_token
+from components.guardian import Guardian, dashboard_password, guardian_token
 from components.hardening.enforcement import enforce
 from components.images import Images
 from components.lease import lease_volume
@@ -111,9 +111,9 @@ def declare(settings: StackSettings) -> None:
     images, networks = Images(stack), Networks(stack)
     postgres = Postgres(stack, networks, images)
     redis = Redis(stack, networks, images)
-    token = guardian_token(stack)
+    token, password = guardian_token(stack), dashboard_password(stack)
     backend = Backend(stack, networks, images, postgres, redis, {}, token)
     Gateway(stack, networks, images)
-    Monitoring(stack, networks, postgres, redis, backend, token)
-    Guardian(stack, networks, token)
+    Monitoring(stack, networks, postgres, redis, backend, token, password)
+    Guardian(stack, networks, token, password)
     settle()

@@ -10,12 +10,14 @@ import pulumi
 import pulumi_docker as docker
 import pytest
 
+from components.guardian import DASHBOARD_PORT
 from components.hardening.declared import document_of
 from components.hardening.kinds import ENGINE_PROXY, LOADER, SERVICE, HardeningError, broken_by_declaration
 from components.secret_files import VERSION_LABEL
 from components.settings import (
     BackendSettings,
     BuildSettings,
+    DashboardSettings,
     EngineSettings,
     GatewaySettings,
     GuardianSettings,
@@ -112,6 +114,23 @@ def test_the_guardian_is_told_what_it_understands(engine: Engine) -> None:
     assert found.restart_workers == "/internal/workers/restart"
     assert found.budget_seconds == 600
     assert str(found.token_file) == "/run/secrets/guardian_token"
+
+
+def test_the_dashboard_is_published_where_the_settings_say_and_nowhere_else(engine: Engine) -> None:
+    assert not containers(engine)["guardian"].get("ports")
+    variables = dict(item.split("=", 1) for item in containers(engine)["guardian"]["envs"])
+    assert guardian_settings.read(variables).dashboard_port == 0
+    dashboard = DashboardSettings(address="127.0.0.9", port=4100)
+    with mocked() as published:
+        declare(
+            StackSettings(guardian=GuardianSettings(engine=SETTINGS.guardian.engine, dashboard=dashboard))
+        )
+    found = containers(published)["guardian"]
+    assert found["ports"] == [{"internal": DASHBOARD_PORT, "external": 4100, "ip": "127.0.0.9"}]
+    told = guardian_settings.read(dict(item.split("=", 1) for item in found["envs"]))
+    # Never the port where its webhook and its figures are.
+    assert told.dashboard_port == DASHBOARD_PORT != told.port
+    assert str(told.dashboard_password_file) == "/run/secrets/dashboard_password"
 
 
 def test_everything_carries_the_constant_labels(engine: Engine) -> None:

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from guardian.backends import Backends
 from guardian.container_figures import ContainerFigures
+from guardian.dashboard.source import Source
 from guardian.engine.client import EngineClient, EngineError
 from guardian.engine.containers import Health
 from guardian.evidence import Evidence
@@ -121,6 +122,12 @@ async def started(outside: Outside, directory: Path) -> AsyncIterator[Callable[[
         yield make
 
 
+def source_of(healer: Healer, figures: ContainerFigures) -> Source:
+    """What the dashboard reads, without a Prometheus."""
+    prometheus = Prometheus("", healer.backends.session)
+    return Source(healer.watch, figures, healer.notebook, prometheus, healer.settings)
+
+
 def reporter_of(healer: Healer, directory: Path) -> Reporter:
     figures = ContainerFigures(healer.engine, healer.watch)
     history = History(directory / "reports", days=1)
@@ -188,8 +195,10 @@ def test_what_was_seen_long_ago_is_not_told_as_what_is(tmp_path: Path) -> None:
             figures = ContainerFigures(healer.engine, healer.watch)
             metrics = GuardianMetrics(healer.watch, figures, healer.notebook)
             reporter = reporter_of(healer, tmp_path)
-            application = Server(healer, reporter, healer.notebook, metrics, healer.settings).application()
-            async with served(application) as url, aiohttp.ClientSession() as session:
+            server = Server(
+                healer, reporter, healer.notebook, metrics, source_of(healer, figures), healer.settings
+            )
+            async with served(server.application()) as url, aiohttp.ClientSession() as session:
                 for ago, expected in ((0, True), (60, True), (121, False)):
                     healer.watch.view = view(now=time.time() - ago)
                     async with session.get(f"{url}/metrics") as answer:
@@ -249,8 +258,9 @@ def test_a_report_is_made_when_somebody_with_the_token_asks(
             settings = replace(healer.settings, token_file=token)
             reporter = reporter_of(healer, tmp_path)
             metrics = GuardianMetrics(healer.watch, reporter.figures, healer.notebook)
-            application = Server(healer, reporter, healer.notebook, metrics, settings).application()
-            async with served(application) as url, aiohttp.ClientSession() as session:
+            source = source_of(healer, reporter.figures)
+            server = Server(healer, reporter, healer.notebook, metrics, source, settings)
+            async with served(server.application()) as url, aiohttp.ClientSession() as session:
                 bearer = {"Authorization": "Bearer the-token-of-a-test"}
 
                 async def ask(kind: str, headers: dict[str, str]) -> tuple[int, Any]:

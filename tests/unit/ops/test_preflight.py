@@ -11,11 +11,19 @@ from typing import Any
 import pytest
 
 from components import labels
-from components.settings import BackendSettings, LimitSettings, StackSettings, VolumeSettings
+from components.settings import (
+    BackendSettings,
+    DashboardSettings,
+    GuardianSettings,
+    LimitSettings,
+    MonitoringSettings,
+    StackSettings,
+    VolumeSettings,
+)
 from ops.engine import Resource
 from ops.errors import ExitCode, OperationError
 from ops.lock import Holder, Lock
-from ops.preflight.check import refuse
+from ops.preflight.check import published_ports, refuse
 from ops.preflight.facts import EngineFacts, PortFacts, can_bind, free_bytes, is_local
 from ops.preflight.ports import (
     PortHolder,
@@ -95,6 +103,18 @@ def test_the_port_is_free_or_this_stacks_own(holder: Mapping[str, str] | None, g
     problems = judge_port(facts, "p", "s")
     assert (not problems) == good
     assert all("port 3000 of 127.0.0.1 is taken by container x" in problem.message for problem in problems)
+
+
+def test_the_dashboards_port_is_looked_at_where_there_is_one() -> None:
+    dashboard = DashboardSettings(port=3101)
+    guardian = GuardianSettings(dashboard=dashboard)
+    assert [item.port for item in published_ports(StackSettings()).values()] == [3000]
+    assert [item.port for item in published_ports(StackSettings(guardian=guardian)).values()] == [3000, 3101]
+    unwatched = StackSettings(guardian=guardian, monitoring=MonitoringSettings(enabled=False))
+    assert [item.port for item in published_ports(unwatched).values()] == [3000]
+    taken = PortFacts("127.0.0.1", 3101, PortHolder("container x", {}))
+    (problem,) = judge_port(taken, "p", "s", "medianest:guardian: {dashboard: {port: …}}")
+    assert problem.hint.endswith("medianest:guardian: {dashboard: {port: …}}")
 
 
 LOCK = Lock(pid=42, user="ada", host="blue", since="2026-11-23T22:10:00.123Z")

@@ -20,7 +20,7 @@ def suite(name: str, code: int, *, quick: bool = True) -> Suite:
 def chosen(monkeypatch: pytest.MonkeyPatch) -> list[Suite]:
     given: list[Suite] = []
     monkeypatch.setattr("ops.run_tests.suites", lambda: given)
-    monkeypatch.setattr("ops.up.ensure_setup", lambda _output, _yes: None)
+    monkeypatch.setattr("ops.up.ensure_setup", lambda *_, **__: None)
     monkeypatch.setattr("ops.environment.pulumi_variables", dict)
     return given
 
@@ -86,7 +86,7 @@ def test_a_suite_that_there_is_not_is_named(chosen: list[Suite], capfd: pytest.C
 def test_what_only_reads_the_tree_needs_no_set_up(
     chosen: list[Suite], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def set_up(_output: object, _yes: bool) -> None:
+    def set_up(_output: object, _yes: bool, *, browser: bool) -> None:
         raise AssertionError("nothing of it is needed")
 
     monkeypatch.setattr("ops.up.ensure_setup", set_up)
@@ -94,3 +94,15 @@ def test_what_only_reads_the_tree_needs_no_set_up(
     with pytest.raises(SystemExit) as ended:
         main(["test", "lint"])
     assert ended.value.code == 0
+
+
+@pytest.mark.parametrize("browser", [True, False])
+def test_chromium_is_provided_only_for_what_needs_it(
+    chosen: list[Suite], monkeypatch: pytest.MonkeyPatch, browser: bool
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr("ops.up.ensure_setup", lambda _output, _yes, browser: asked.append(browser))
+    chosen.append(Suite("one", (sys.executable, "-c", ""), browser=browser))
+    with pytest.raises(SystemExit):
+        main(["test", "one"])
+    assert asked == [browser]
