@@ -112,7 +112,13 @@ class StartUpWatch:
             self._give_up(identifier, StartUp(verdict="did not get healthy in time"))
 
     def _stop(self) -> None:
-        self._stream.close()
+        from docker.errors import DockerException
+
+        try:
+            self._stream.close()
+        except DockerException:
+            # Over SSH a stream ends with its connection alone.
+            self._events.close()
         self._thread.join(timeout=5)
 
     def _follow(self) -> None:
