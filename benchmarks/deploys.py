@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ from tests.harness.load.account import Account, demo_account
 from tests.harness.processes import kill_with_all_that_it_started
 
 LOOK_SECONDS = 0.02
+DEPLOY_SECONDS = 600
 # How long the release that never gets healthy may take.
 START_SECONDS = 5
 BACKEND = STAGING["medianest:backend"]
@@ -134,11 +136,12 @@ class Bench:
         """Kill a deploy in the middle, and have the next command mend it."""
         change = {"environment": {**BACKEND["environment"], "CHANGE": str(next(self.numbers))}}
         self.checkout.declare(self.name, settings(change), self.port)
-        events = self.engine.api.events(decode=True, filters=self.backends("start"))
+        events = self.events("start")
         process = self.checkout.start("./medianest", "up", self.name, "--no-verify")
-        next(events)
+        started = next(events, None)
         kill_with_all_that_it_started(process)
         events.close()
+        assert started is not None, "no container was started"
         began = time.monotonic()
         self.checkout.expect("up", self.name, "--no-verify")
         self.measures.recovery.samples.append(time.monotonic() - began)
@@ -146,25 +149,30 @@ class Bench:
     def life_of_the_bad(self, deploy: Callable[[], Run]) -> float:
         """Seconds from the start of the first new container to its removal."""
         seen: list[tuple[str, str, float]] = []
-        events = self.engine.api.events(decode=True, filters=self.backends("start", "destroy"))
+        events = self.events("start", "destroy")
 
         def follow() -> None:
             for event in events:
                 seen.append((event["Action"], event["Actor"]["ID"], event["timeNano"] / 1e9))
 
-        follower = threading.Thread(target=follow, daemon=True)
-        follower.start()
-        run = deploy()
+        with ThreadPoolExecutor(1) as threads:
+            following = threads.submit(follow)
+            try:
+                run = deploy()
+            finally:
+                events.close()
+            following.result()
         assert run.code == 1, run.said
-        events.close()
-        follower.join(timeout=5)
-        bad = next(identifier for action, identifier, _ in seen if action == "start")
+        bad = next((identifier for action, identifier, _ in seen if action == "start"), None)
+        assert bad is not None, "no container was started"
         times = {action: at for action, identifier, at in reversed(seen) if identifier == bad}
         return times["destroy"] - times["start"]
 
-    def backends(self, *actions: str) -> dict[str, Any]:
+    def events(self, *actions: str) -> Any:
+        """Of the backends, from now on and no longer than a deploy takes."""
         marks = [f"{labels.STACK}={self.name}", f"{labels.COMPONENT}=backend"]
-        return {"type": "container", "label": marks, "event": list(actions)}
+        wanted = {"type": "container", "label": marks, "event": list(actions)}
+        return self.engine.api.events(decode=True, filters=wanted, until=int(time.time() + DEPLOY_SECONDS))
 
     @contextmanager
     def switch(self) -> Iterator[list[float]]:
@@ -172,17 +180,21 @@ class Bench:
         before, switched, over = self.release(), list[float](), threading.Event()
 
         def look() -> None:
-            while not over.wait(LOOK_SECONDS) and not switched:
+            while not switched:
+                last = over.wait(LOOK_SECONDS)
                 if self.release() != before:
                     switched.append(time.monotonic())
+                elif last:
+                    break
 
-        looker = threading.Thread(target=look, daemon=True)
-        looker.start()
-        try:
-            yield switched
-        finally:
-            over.set()
-            looker.join()
+        with ThreadPoolExecutor(1) as threads:
+            looking = threads.submit(look)
+            try:
+                yield switched
+            finally:
+                over.set()
+            looking.result()
+        assert switched, "the other release never answered"
 
     def release(self) -> str:
         """The release that answers: its description of the API says so."""

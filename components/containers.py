@@ -29,7 +29,11 @@ def run_workload(
     gets a number. Returns the containers in the replicas' order.
     """
     create_first = workload.update is UpdatePolicy.CREATE_FIRST
-    own = pulumi.ResourceOptions(delete_before_replace=not create_first)
+    own = pulumi.ResourceOptions(
+        delete_before_replace=not create_first,
+        # The provider takes another mount for an update, and does nothing: no container can change it.
+        replace_on_changes=["mounts"],
+    )
     containers = []
     for number in range(workload.replicas):
         container = docker.Container(

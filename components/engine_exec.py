@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from components.exec_stream import ExecStream
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -56,31 +59,31 @@ def feed(
 
     The end of the input cannot be told over every kind of connection to an engine: the command has to
     know it. What it says is read meanwhile, so that neither waits for the other, and its last `kept`
-    bytes are kept. Source of the stream: https://docs.docker.com/reference/api/engine/ ("attach").
+    bytes are kept. What `content` raises is raised, and the connection is closed.
     """
-    from docker.utils.socket import frames_iter
-
     started = api.exec_create(container, list(command), stdin=True)["Id"]
-    stream: Any = api.exec_start(started, socket=True)
     said = bytearray()
+    with closing(ExecStream(api, started)) as stream:
 
-    def listen() -> None:
-        for _, part in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
-            said.extend(part)
-            del said[:-kept]
+        def listen() -> None:
+            # An engine resets a connection whose input nobody has read to its end.
+            with suppress(ConnectionError):
+                for _, part in stream.parts():
+                    said.extend(part)
+                    del said[:-kept]
 
-    listener = threading.Thread(target=listen, name=f"output of {command[0]}", daemon=True)
-    listener.start()
-    # The SDK hands out different things for a socket file, TCP and SSH.
-    connection = getattr(stream, "_sock", stream)
-    try:
-        for part in content:
-            connection.sendall(part)
-    except ConnectionError:
-        # The command has ended early: its exit code and its words say why.
-        pass
-    listener.join()
-    stream.close()
-    # Closing the stream of a socket file leaves the socket itself open.
-    connection.close()
+        listener = threading.Thread(target=listen, name=f"output of {command[0]}", daemon=True)
+        listener.start()
+        try:
+            for part in content:
+                try:
+                    stream.send(part)
+                except ConnectionError:
+                    # The command has ended early: its exit code and its words say why.
+                    break
+            listener.join()
+        finally:
+            # Where there is no more content, the command waits for it, and the listener for the command.
+            stream.cut()
+            listener.join()
     return Exchange(api.exec_inspect(started)["ExitCode"], bytes(said).decode(errors="replace"))

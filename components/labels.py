@@ -13,8 +13,10 @@ PORT = "medianest.port"
 BASE = "medianest.base"
 HOME = "medianest.home"
 PULL_REQUEST = "medianest.pull-request"
-# On the mark of an update that is under way: seconds since 1970. Its component is DEPLOYING.
+# On the mark of an update that is under way: seconds since 1970, and its host and process. Its component is
+# DEPLOYING.
 SINCE = "medianest.since"
+RUN = "medianest.run"
 DEPLOYING = "deploying"
 # On the backend's image, where the team puts them: see docs/contract.md.
 SCHEMA = "medianest.schema"

@@ -6,12 +6,13 @@ Nothing of what flows through them is kept: neither by the engine's logs nor in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from components import engine_exec, labels
-from components.hardening.kinds import LOADER, SCRATCH_DATABASE, VOLUME_HELPER, Kind
+from components.exec_stream import OUTPUT, ExecStream
+from components.hardening.kinds import LOADER, SCRATCH_DATABASE, SOAK, VOLUME_HELPER, Kind
 from ops.engine import remove_container, resources
 from ops.errors import OperationError
 from ops.hardened import create
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # The components in the labels of containers that live for one command.
 COMPONENTS = frozenset({VOLUME_HELPER.component, SCRATCH_DATABASE.component})
+# Of all that a command has made while it is under way, or a killed one has left: no part of the stack.
+PASSING = COMPONENTS | {SOAK.component, labels.DEPLOYING}
 PATH = "/volume"
 KEPT_OUTPUT = 20_000
 # A backup is compressed in its helper: more would be taken from what serves.
@@ -57,13 +60,14 @@ def output(
     """The output of a command in a running container, as it comes. Raises CommandError at its end."""
     started = api.exec_create(container, list(command), user=user)["Id"]
     said = bytearray()
-    for out, error in api.exec_start(started, stream=True, demux=True):
-        if error:
-            said += error
-            del said[:-KEPT_OUTPUT]
-            on_error_output(error)
-        if out:
-            yield out
+    with closing(ExecStream(api, started)) as stream:
+        for kind, part in stream.parts():
+            if kind == OUTPUT:
+                yield part
+            else:
+                said += part
+                del said[:-KEPT_OUTPUT]
+                on_error_output(part)
     code = api.exec_inspect(started)["ExitCode"]
     if code != 0:
         raise CommandError(what, code, said.decode(errors="replace"))

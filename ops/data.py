@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from components import labels
 from ops.engine import Resource
 from ops.errors import ExitCode, OperationError
-from ops.names import VOLUME, short_name
+from ops.names import VOLUME, label_map, resource_name, short_name
 from ops.output import megabytes
 from ops.state import StackState
 
@@ -52,6 +52,18 @@ def data_volumes(
         for resource in found
         if resource.kind == "volume" and resource.labels.get(labels.COMPONENT) in labels.DATA_COMPONENTS
     ]
+
+
+def volumes_of(state: StackState, component: str) -> dict[str, str]:
+    """The volumes of one component that the state has in use: their names on the engine, by resource."""
+    return {
+        resource_name(item["urn"]): str(item["id"])
+        for item in state.resources
+        if item["type"] == VOLUME
+        and label_map(item.get("inputs") or {}).get(labels.COMPONENT) == component
+        # One that was replaced, and could not be removed then.
+        and not item.get("delete")
+    }
 
 
 def volume_sizes(api: APIClient) -> dict[str, int]:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from ops.deploy_verdict import Deployed
     from ops.events import Update
     from ops.plan.consent import Consent
-    from ops.plan.interruptible import Interruptible
     from ops.plan.saved import SavedPlan
     from ops.session import Session
     from ops.settings_change import SettingsChange
+    from ops.unchanged import Inputs
 
     # A change of the settings that goes with the update, decided before anything is touched.
     Decide = Callable[[Session, str, Output], SettingsChange | None]
@@ -119,7 +119,7 @@ def bring_up(
     title: str,
     fast: bool,
     probe: bool,
-    can_interrupt: Interruptible | None,
+    can_interrupt: Inputs | None,
     plan: SavedPlan | None,
 ) -> Deployed:
     """The update itself, under a probe; where nothing can have changed, without asking Pulumi.

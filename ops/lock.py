@@ -66,14 +66,15 @@ def is_pulumi(pid: int) -> bool:
         # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: id, (name), state, …
         name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
     except FileNotFoundError:
-        return False if Path("/proc/self").exists() else _answers(pid)
+        return False if Path("/proc/self").exists() else is_there(pid)
     except OSError:
         return True
     # A killed one stays as a zombie until its parent takes note, which an idle init may take long to.
     return name.startswith("pulumi") and rest.split()[0] not in DEAD_STATES
 
 
-def _answers(pid: int) -> bool:
+def is_there(pid: int) -> bool:
+    """Whether any process has that id."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -118,22 +118,20 @@ class Pulumi:
         if done.returncode:
             raise OperationError(f"Pulumi could not mend stack {self._stack}: {said(done.stderr)}")
 
-    def preview_document(self) -> Mapping[str, Any]:
+    def preview_document(self, limit_seconds: float = PREVIEW_SECONDS) -> Mapping[str, Any]:
         """What the tree's program declares, beside the state: `{steps: [{op, urn, newState, …}]}`.
 
-        Takes no lock and touches nothing. Secrets in it are masked by Pulumi.
+        Takes no lock and touches nothing. Secrets in it are masked by Pulumi. After `limit_seconds` it is
+        killed. Raises OperationError.
         """
-        done = self._call(
-            [
-                "preview",
-                "--json",
-                "--show-sames",
-                "--stack",
-                self._stack,
-                "--config-file",
-                str(self._settings_copy),
-            ]
-        )
+        of_stack = ["--stack", self._stack, "--config-file", str(self._settings_copy)]
+        try:
+            done = self._call(["preview", "--json", "--show-sames", *of_stack], limit_seconds=limit_seconds)
+        except subprocess.TimeoutExpired as error:
+            raise OperationError(
+                f"Pulumi cannot preview stack {self._stack}: it took longer than {limit_seconds:.0f} s, and "
+                "was killed"
+            ) from error
         try:
             document: Mapping[str, Any] = json.loads(done.stdout)
         except ValueError:
@@ -275,7 +273,11 @@ class Pulumi:
         return found
 
     def _call(
-        self, arguments: Sequence[str], directory: Path | None = None, given: str = ""
+        self,
+        arguments: Sequence[str],
+        directory: Path | None = None,
+        given: str = "",
+        limit_seconds: float | None = None,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self._executable(), *arguments, "--non-interactive", "--color", "never"],
@@ -284,6 +286,7 @@ class Pulumi:
             input=given,
             capture_output=True,
             text=True,
+            timeout=limit_seconds,
             check=False,
         )
 

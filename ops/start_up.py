@@ -1,7 +1,9 @@
 """Watches the containers that an update starts, and ends the wait for those that cannot get healthy.
 
 The docker provider waits for healthy alone: it does not notice that a container has exited. Removing
-the container ends that wait at once, and what was known of it is kept for the error.
+the container ends that wait at once, and what was known of it is kept for the error. A backend whose time is
+up is removed at once too: the provider's wait ends with it, but its container would stay for as long as
+Pulumi takes to end.
 """
 
 from __future__ import annotations
@@ -12,10 +14,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from docker.errors import NotFound
+
+from components import labels
 from ops.engine import connect, label_filter, remove_container
 from ops.evidence import ContainerEvidence, gather_evidence
 from ops.names import short_name
 
+# The component whose start-up is timed here: its health check says what the provider waits.
+BACKEND = "backend"
+LATE = "did not get healthy in time"
 # One exit may be bad luck, which the restart policy mends. The second one is the release's own doing.
 EXITS = 2
 
@@ -69,6 +77,13 @@ class StartUps:
             if container.started and not container.healthy and not container.verdict
         ]
 
+    def out_of_time(self, identifier: str) -> bool:
+        """The time of a container is up. Whether that is what makes it bad."""
+        bad = identifier in self.late()
+        if bad:
+            self.containers[identifier].verdict = LATE
+        return bad
+
 
 class StartUpWatch:
     """Follows the engine's events beside an update. Use as a context.
@@ -85,6 +100,9 @@ class StartUpWatch:
         # One connection waits for events, the other acts on them.
         self._events, self._api = connect(environment), connect(environment)
         self._stream: Any = None
+        self._timers: list[threading.Timer] = []
+        # Between the thread that follows events and those of the timers.
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._follow, name="start-up watch", daemon=True)
 
     def __enter__(self) -> StartUpWatch:
@@ -109,7 +127,7 @@ class StartUpWatch:
         """The update has failed: also give up what has not got healthy by now."""
         self._stop()
         for identifier in self._start_ups.late():
-            self._give_up(identifier, StartUp(verdict="did not get healthy in time"))
+            self._time_is_up(identifier)
 
     def _stop(self) -> None:
         from docker.errors import DockerException
@@ -120,12 +138,34 @@ class StartUpWatch:
             # Over SSH a stream ends with its connection alone.
             self._events.close()
         self._thread.join(timeout=5)
+        for timer in self._timers:
+            timer.cancel()
+            timer.join(timeout=5)
 
     def _follow(self) -> None:
         for event in self._stream:
-            bad = self._start_ups.apply(event)
-            if bad:
-                self._give_up(bad, self._start_ups.containers[bad])
+            with self._lock:
+                bad = self._start_ups.apply(event)
+                if bad:
+                    self._give_up(bad, self._start_ups.containers[bad])
+            if event["Action"] == "start" and event["Actor"]["Attributes"].get(labels.COMPONENT) == BACKEND:
+                self._limit(event["Actor"]["ID"])
+
+    def _limit(self, identifier: str) -> None:
+        """Give it as long as the provider does: the start period of a backend's health check."""
+        try:
+            check = self._api.inspect_container(identifier)["Config"].get("Healthcheck") or {}
+        except NotFound:
+            return
+        timer = threading.Timer(check.get("StartPeriod", 0) / 1e9, self._time_is_up, [identifier])
+        timer.daemon = True
+        timer.start()
+        self._timers.append(timer)
+
+    def _time_is_up(self, identifier: str) -> None:
+        with self._lock:
+            if self._start_ups.out_of_time(identifier):
+                self._give_up(identifier, self._start_ups.containers[identifier])
 
     def _give_up(self, identifier: str, container: StartUp) -> None:
         found = gather_evidence(self._api, identifier, container.verdict)

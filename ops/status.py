@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from components import labels
-from components.hardening.kinds import KINDS
+from ops.container_commands import PASSING
 from ops.errors import ExitCode
 from ops.options import JsonOption, StackArgument
 from ops.output import Output, megabytes, seconds
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 HEALTHY = "healthy"
 MISSING = "missing"
-HELPERS = frozenset(kind.component for kind in KINDS if kind.component)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class ContainerStatus:
         if self.restart_loop:
             return False
         # A helper that is under way has no health of its own.
-        return self.state == "running" and (self.health == HEALTHY or self.component in HELPERS)
+        return self.state == "running" and (self.health == HEALTHY or self.component in PASSING)
 
 
 def status(stack: StackArgument, as_json: JsonOption = False) -> None:
@@ -63,9 +63,8 @@ def status(stack: StackArgument, as_json: JsonOption = False) -> None:
 
     output, session = Output(as_json), open_session()
     state = session.deployed(stack)
-    api = connect(session.environment)
-    containers = gather(api, session.project.name, stack, state.outputs["containers"])
-    api.close()
+    with closing(connect(session.environment)) as api:
+        containers = gather(api, session.project.name, stack, state.outputs["containers"])
     well = bool(containers) and all(container.is_well for container in containers)
     outputs = {key: state.outputs.get(key) for key in ("url", "release", "owner", "pin")}
     output.document(

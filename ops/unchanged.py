@@ -39,7 +39,7 @@ NOT_VERIFIED = "deployed, but its verification failed"
 
 @dataclass(frozen=True)
 class Inputs:
-    """What an update depends on, before it runs: `digest` changes with any of it."""
+    """What an update, or its consent, depends on, before it runs: `digest` changes with any of it."""
 
     digest: str
     record: Path

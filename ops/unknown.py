@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from components import labels
-from ops.container_commands import COMPONENTS
+from ops.container_commands import PASSING
 from ops.engine import Resource, drain_container, remove, resources
 from ops.state import StackState
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 # They hold a volume or a port that their successor needs; backends serve beside it until it is there.
-EXCLUSIVE = frozenset({"postgres", "redis", "gateway"})
+EXCLUSIVE = frozenset({"postgres", "redis", "gateway", "prometheus", "alertmanager", "guardian"})
 # The order in which the engine lets go of them.
 ORDER = ("container", "network", "volume")
 
@@ -33,7 +33,7 @@ def unknown(state: StackState, found: Sequence[Resource]) -> list[Resource]:
             for resource in found
             if resource.owner == state.owner
             and resource.kind in ORDER
-            and resource.labels.get(labels.COMPONENT) not in {*COMPONENTS, labels.DEPLOYING}
+            and resource.labels.get(labels.COMPONENT) not in PASSING
             and not {resource.id, resource.name} & known
         ),
         key=lambda resource: ORDER.index(resource.kind),

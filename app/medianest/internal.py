@@ -5,7 +5,6 @@ Without the secret `guardian_token` there is nothing here. Not in the public des
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from http import HTTPStatus
 
@@ -17,6 +16,7 @@ from starlette.responses import PlainTextResponse
 from medianest.answers import uncached
 from medianest.problems import UnauthenticatedError
 from medianest.routes import direct
+from medianest.single_flight import SingleFlight
 from medianest.stack_dump import stack_dump
 from medianest.workers.errors import WorkersUnavailableError
 from medianest.workers.pool import WorkerPool
@@ -30,6 +30,7 @@ class Internal:
     def __init__(self, token: str | None, workers: WorkerPool) -> None:
         self._token = token
         self._workers = workers
+        self._restarts: SingleFlight[None] = SingleFlight()
         self._log = structlog.get_logger(component="internal")
 
     def knows(self, request: Request) -> bool:
@@ -49,8 +50,8 @@ class Internal:
             self._admit(request)
             self._log.warning("The guardian restarts the workers")
             try:
-                # To the end, also when nobody waits for the answer any more.
-                await asyncio.shield(asyncio.ensure_future(self._workers.restart()))
+                # To the end, also when nobody waits for the answer any more; whoever asks again joins it.
+                await self._restarts.run("workers", self._workers.restart)
             except WorkersUnavailableError as error:
                 self._log.error("The workers cannot be restarted", error=str(error))
                 raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None

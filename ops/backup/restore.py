@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from components import labels
 from ops.backup.archive import ArchiveReader
 from ops.backup.make import DATABASE, OVERHEAD_BYTES
 from ops.backup.manifest import Manifest, differences
@@ -39,8 +38,10 @@ from ops.preflight.facts import gather_engine, is_local
 if TYPE_CHECKING:
     from ops.session import Session
 
-# The others serve what is restored, or cache it.
-KEPT_RUNNING = frozenset({"gateway", "postgres"})
+# What serves what is restored, or caches it: the cache first, since the others need it.
+USERS = ("redis", "backend")
+# Their volumes are in backups of watched stacks that former versions made, though they are no data.
+WATCH = frozenset({"prometheus", "alertmanager", "guardian"})
 STOP_SECONDS = 60
 
 
@@ -140,6 +141,21 @@ def judge(manifest: Manifest, stack: str, volumes: list[str], version: int, sour
     return problems
 
 
+def of_data(manifest: Manifest, volumes: Collection[str]) -> tuple[Manifest, list[str]]:
+    """A backup without what a former version took from the parts that watch a stack, and the names of that.
+
+    `volumes` are the stack's own: files for a volume of the same name stay.
+    """
+    left_out = sorted((WATCH & set(manifest.volumes)) - set(volumes))
+    parts = {f"files/{name}{since}" for name in left_out for since in ("", "/since")}
+    kept = replace(
+        manifest,
+        volumes=[name for name in manifest.volumes if name not in left_out],
+        parts=[part for part in manifest.parts if part.name not in parts],
+    )
+    return kept, left_out
+
+
 def refuse(path: Path, problems: list[str]) -> None:
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)
@@ -200,12 +216,17 @@ def replace_data(target: Target, source: Path, meter: Meter, put_beside: Callabl
     note.write(source, Phase.STAGING)
     try:
         put_beside()
-        note.write(source, Phase.SWAPPING)
-        downtime = swap(target, meter)
     except BaseException:
         undo(target, meter)
         raise
-    note.write(source, Phase.DONE)
+    with target.marked():
+        try:
+            note.write(source, Phase.SWAPPING)
+            downtime = swap(target, meter)
+        except BaseException:
+            undo(target, meter)
+            raise
+        note.write(source, Phase.DONE)
     forget(target)
     return downtime
 
@@ -267,14 +288,11 @@ def start(target: Target, meter: Meter) -> None:
 def users(target: Target) -> list[str]:
     """Names of the containers that use the data or cache it, the cache first."""
     listed = target.state.outputs["containers"]
-    order = sorted(listed.items(), key=lambda item: item[0] != "redis")
     present = {
         item["Names"][0].lstrip("/")
         for item in containers(target.api, target.session.project.name, target.stack)
-        if item["Labels"].get(labels.COMPONENT) not in KEPT_RUNNING
     }
-    names = [name for component, found in order if component not in KEPT_RUNNING for name in found]
-    return [name for name in names if name in present]
+    return [name for component in USERS for name in listed[component] if name in present]
 
 
 def undo(target: Target, meter: Meter) -> bool:
@@ -288,13 +306,14 @@ def undo(target: Target, meter: Meter) -> bool:
         return False
     meter.phase("Taking back a restore that did not come to its end")
     serves = content.get("phase") == Phase.STAGING
-    if not serves:
-        stop(target)
-    target.server.take_back()
-    for files in target.files.values():
-        files.take_back()
-    if not serves:
-        start(target, meter)
+    with nullcontext() if serves else target.marked():
+        if not serves:
+            stop(target)
+        target.server.take_back()
+        for files in target.files.values():
+            files.take_back()
+        if not serves:
+            start(target, meter)
     note.remove()
     return True
 

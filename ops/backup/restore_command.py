@@ -73,7 +73,12 @@ def restore(
         if source and source != stack and source in session.stacks():
             other = keys_at_hand(session, source)
             keys = type(keys)([*keys.keys, *other.keys], keys.passphrase)
-        manifest = restoring.inspect(file, keys, meter)
+        manifest, left_out = restoring.of_data(restoring.inspect(file, keys, meter), target.files)
+        if left_out:
+            output.progress(
+                f"Left out: {', '.join(left_out)}, which a former version backed up. What watches a stack "
+                "is no data of it."
+            )
         problems_found = restoring.judge(manifest, stack, list(target.files), target.server.version(), source)
         restoring.refuse(file, problems_found)
         restoring.check_room(target, manifest)

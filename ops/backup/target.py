@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from ops import container_commands
 from ops.backup.files import Files
 from ops.backup.postgres import Server, server_of
 from ops.container_commands import VolumeShell
+from ops.data import volumes_of
+from ops.deploy_mark import deploying
 from ops.state import StackState
 
 if TYPE_CHECKING:
@@ -16,9 +19,6 @@ if TYPE_CHECKING:
 
     from components.settings import StackSettings
     from ops.session import Session
-
-# Purposes of volumes in the stack's outputs that hold something else than files of the backend.
-SERVICES = ("postgres", "redis")
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,20 @@ class Target:
     @property
     def files(self) -> dict[str, Files]:
         """The backend's volumes by their names in the settings."""
-        volumes = self.state.outputs["volumes"]
         return {
-            name: Files(self.shell, volume)
-            for name, volume in sorted(volumes.items())
-            if name not in SERVICES
+            resource.removeprefix("backend-"): Files(self.shell, volume)
+            for resource, volume in sorted(volumes_of(self.state, "backend").items())
         }
 
     @property
     def cache(self) -> Files:
         """The volume of Redis."""
-        return Files(self.shell, self.state.outputs["volumes"]["redis"])
+        (volume,) = volumes_of(self.state, "redis").values()
+        return Files(self.shell, volume)
+
+    def marked(self) -> AbstractContextManager[None]:
+        """While the block runs the guardian starts nothing that is stopped."""
+        return deploying(self.api, self.session.project.name, self.stack, self.owner)
 
     def clear_helpers(self) -> None:
         """Remove the helpers of a run that was killed."""

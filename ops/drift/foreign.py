@@ -6,14 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from components import labels
-from components.hardening.kinds import SOAK
-from ops.container_commands import COMPONENTS
+from ops.container_commands import PASSING
 from ops.drift.model import ABSENT, Finding, Mending
 from ops.engine import Document, Resource
 from ops.unknown import is_data
-
-# Of the stack's own commands, while they are under way.
-PASSING = COMPONENTS | {SOAK.component}
 
 
 @dataclass(frozen=True)

@@ -24,5 +24,8 @@ def of_replacing(container: Recorded | None, *, serves: bool) -> Interruption | 
     """
     if container is None or not container.runs or not serves or container.component not in EXCLUSIVE:
         return None
+    # Nobody notices where something only watches the stack.
+    if container.component not in MEETS:
+        return None
     most = stop_seconds(container.inputs) + start_seconds(container.inputs)
     return Interruption(container.component, most, MEETS[container.component])

@@ -25,6 +25,7 @@ from ops.drift.record import (
 from ops.engine import connect, resources
 from ops.errors import OperationError
 from ops.names import CONTAINER, IMAGE, NETWORK, VOLUME, label_map, resource_name
+from ops.plan.mask import Mask, secret_values
 
 if TYPE_CHECKING:
     from ops.session import Session
@@ -50,7 +51,9 @@ def look(session: Session, stack: str) -> Look:
             record = read_record(deployment or {})
             engine = EngineDocuments(api, record)
             notes: list[str] = []
-            declared, pending = _declared(preview.result, notes)
+            # Pulumi masks what it knows to be secret, not what a program that fails has printed of it.
+            mask = Mask(secret_values(deployment))
+            declared, pending = declared_by(preview.result, mask, notes)
             findings = [
                 *_containers(engine, record, declared),
                 *_others(engine, record, declared),
@@ -74,13 +77,14 @@ Declared = Mapping[str, Inputs] | None
 """By URN; None where the tree's program could not be asked."""
 
 
-def _declared(
-    preview: Callable[[], Mapping[str, Any]], notes: list[str]
+def declared_by(
+    preview: Callable[[], Mapping[str, Any]], mask: Mask, notes: list[str]
 ) -> tuple[Declared, tuple[Pending, ...]]:
+    """What the tree declares, and what of it is not deployed. Why that is not known becomes a note."""
     try:
         document = preview()
     except OperationError as error:
-        notes.append(f"What the tree declares is not known: {error.message}")
+        notes.append(mask.text(f"What the tree declares is not known: {error.message}"))
         return None, ()
     pending = tuple(
         Pending(resource_name(step["urn"]), str(step["op"]), tuple(sorted(step.get("detailedDiff") or ())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 from ops.env.extend import NameArgument
 from ops.options import JsonOption
@@ -31,9 +32,8 @@ def down(name: NameArgument, as_json: JsonOption = False) -> None:
     output, began, session = Output(as_json), time.monotonic(), open_session()
     with only_run(session.project.name, name):
         end_left_alone(session, name, output.progress)
-        api = connect(session.environment)
-        removed = remove_environment(session, api, find(session, api, name), output.progress)
-        api.close()
+        with closing(connect(session.environment)) as api:
+            removed = remove_environment(session, api, find(session, api, name), output.progress)
     took = time.monotonic() - began
     output.document(
         {

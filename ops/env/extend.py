@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,17 +31,19 @@ def extend(name: NameArgument, ttl: TtlOption = None, as_json: JsonOption = Fals
 
         ./medianest env extend pr-17
     """
+    from ops import unchanged
     from ops.engine import connect
     from ops.env.duration import written
     from ops.env.environment import find
     from ops.env.locks import only_run
     from ops.env.plan import plan
     from ops.preflight.check import check_removal
+    from ops.project import load_settings
     from ops.session import open_session
 
     output, session = Output(as_json), open_session()
-    with only_run(session.project.name, name):
-        api = connect(session.environment)
+    project = session.project
+    with only_run(project.name, name), closing(connect(session.environment)) as api:
         environment = find(session, api, name)
         lease = environment.lease
         if environment.state is None or lease is None or lease.port is None:
@@ -49,16 +52,19 @@ def extend(name: NameArgument, ttl: TtlOption = None, as_json: JsonOption = Fals
             )
         planned = plan(session, environment, datetime.now(UTC), ttl=ttl, renew=True)
         check_removal(session, name, environment.state, api, output.progress)
-        changes = replace_lease(session, name, planned.text(lease.port).text)
-        api.close()
+        current = project.settings_file(name).exists() and unchanged.is_known(
+            session, name, unchanged.gather(session, name, load_settings(project, name))
+        )
+        changes = replace_lease(session, name, planned.text(lease.port).text, current=current)
     output.document({"environment": name, "expires": written(planned.expires), "changes": changes})
     output.show(f"[bold green]Environment {name} lives until {planned.expires:%Y-%m-%d %H:%M} UTC.[/]")
 
 
-def replace_lease(session: Session, name: str, text: str) -> dict[str, int]:
+def replace_lease(session: Session, name: str, text: str, *, current: bool) -> dict[str, int]:
     """Put a text into the settings file of which only the lease is deployed. Returns Pulumi's changes.
 
-    Raises OperationError, and the file is as it was.
+    `current` says that what is deployed is what the files say, which then stays so. Raises
+    OperationError, and the file is as it was.
     """
     from ops import unchanged
     from ops.env import settings as settings_of
@@ -69,9 +75,6 @@ def replace_lease(session: Session, name: str, text: str) -> dict[str, int]:
 
     path, project = session.project.settings_file(name), session.project
     before = path.read_text() if path.exists() else None
-    current = before is not None and unchanged.is_known(
-        session, name, unchanged.gather(session, name, load_settings(project, name))
-    )
     settings_of.write(path, text)
     urn = f"urn:pulumi:{name}::{project.name}::docker:index/volume:Volume::{labels.LEASE}"
     with Pulumi(project, name, session.environment) as pulumi, Progress(f"Extending {name}") as progress:

@@ -13,6 +13,10 @@ from ops.paths import cache_directory
 if TYPE_CHECKING:
     from ops.session import Session
 
+# Of Pulumi, each with a log, and images that are built for a stack, each with the builder's.
+RUNS = ("up", "destroy", "refresh", "preview", "preview-refresh")
+IMAGES = ("backend", "postgres", "redis", "gateway", "guardian")
+
 
 def paths(session: Session, stack: str) -> Iterator[Path]:
     """Every file and directory of this one stack. Backups of its data are not among them."""
@@ -30,9 +34,8 @@ def paths(session: Session, stack: str) -> Iterator[Path]:
         yield base / "locks" / "organization" / project / stack
         yield directory(session.files, project, stack)
     yield records(project, stack)
-    yield from (cache_directory() / "logs" / f"pulumi-{verb}-{stack}.log" for verb in ("up", "destroy"))
-    for image in ("backend", "postgres", "redis", "gateway"):
-        yield session.project.root / BUILD_LOGS / f"{stack}-{image}.log"
+    yield from (cache_directory() / "logs" / f"pulumi-{run}-{stack}.log" for run in RUNS)
+    yield from (session.project.root / BUILD_LOGS / f"{stack}-{image}.log" for image in IMAGES)
 
 
 def clear(session: Session, stack: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -49,10 +50,9 @@ def list_environments(as_json: JsonOption = False) -> None:
     from ops.session import open_session
 
     output, session = Output(as_json), open_session()
-    api = connect(session.environment)
-    found = survey(session, api, output.progress)
-    rows = [describe(session, api, seen, datetime.now(UTC)) for seen in found.environments]
-    api.close()
+    with closing(connect(session.environment)) as api:
+        found = survey(session, api, output.progress)
+        rows = [describe(session, api, seen, datetime.now(UTC)) for seen in found.environments]
     output.document(
         {"environments": [asdict(row) for row in rows], "leaks": [asdict(leak) for leak in found.leaks]}
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.env.judge import Action
+from ops.env.judge import Action, Verdict
 from ops.errors import ExitCode, OperationError
 from ops.options import JsonOption
 from ops.output import Output
@@ -17,7 +18,6 @@ from ops.output import Output
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from ops.env.judge import Verdict
     from ops.env.lease import Lease
     from ops.env.survey import Seen
     from ops.session import Session
@@ -50,9 +50,6 @@ class Reaper:
     idle: timedelta | None
 
     def __post_init__(self) -> None:
-        from ops.env.pull_requests import host_of
-
-        self._host = host_of(os.environ)
         self._closed: dict[int, bool] = {}
 
     def judge(self, seen: Seen, lease: Lease) -> Verdict:
@@ -83,7 +80,7 @@ class Reaper:
         from ops.env.pull_requests import UnknownError, is_closed
 
         try:
-            return is_closed(self._host, pull_request)
+            return is_closed(os.environ, pull_request, self.output.progress)
         except UnknownError as error:
             self.output.progress(
                 f"{stack}: whether pull request {pull_request} is closed is not known, so its "
@@ -91,8 +88,31 @@ class Reaper:
             )
             return False
 
+    def see_to(self, seen: Seen, dry_run: bool) -> tuple[Deed, str]:
+        """Judge an environment and act. Returns the deed, and what a person has to look at, if anything.
+
+        One that fails is told in its deed: the others are not to wait for it.
+        """
+        from docker.errors import DockerException
+
+        verdict, problem = Verdict(Action.KEEP, "it could not be judged"), ""
+        try:
+            verdict = self.judge(seen, seen.lease)
+            problem = verdict.reason if verdict.problem else ""
+            return self.act(seen, verdict, dry_run), problem
+        except OperationError as error:
+            if error.code is ExitCode.INTERRUPTED:
+                raise
+            failed = error.message
+        except (DockerException, OSError) as error:
+            failed = f"the engine or the disk says: {error}"
+        return Deed(seen.lease.stack, verdict.action, verdict.reason, failed=failed), problem
+
     def act(self, seen: Seen, verdict: Verdict, dry_run: bool) -> Deed:
-        """Do what was judged, if it is still so once nobody else is at work on it."""
+        """Do what was judged, if it is still so once nobody else is at work on it.
+
+        Raises OperationError, DockerException and OSError.
+        """
         from ops.env.environment import find
         from ops.env.lease import read_leases
         from ops.env.locks import only_run, turn
@@ -103,32 +123,27 @@ class Reaper:
         name, project = seen.lease.stack, self.session.project.name
         if dry_run or verdict.action is Action.KEEP:
             return Deed(name, verdict.action, verdict.reason)
-        try:
-            with only_run(project, name):
-                leases = read_leases(self.api, project, name)
-                lease = next((item for item in leases if item.owner == seen.lease.owner), None)
-                if lease is None:
-                    return Deed(name, Action.KEEP, "it is gone already")
-                parts = parts_of(self.api, project, name, lease.owner)
-                verdict = self.judge(replace(seen, parts=parts), lease)
-                if verdict.action is Action.DESTROY:
-                    self.output.progress(f"Removing {name}: {verdict.reason}")
-                    with turn(project, self.output.progress):
-                        end_left_alone(self.session, name, self.output.progress)
-                        # By what the state says by now: an `up` may have come in between.
-                        environment = find(self.session, self.api, name)
-                        if environment.owner in (lease.owner, None):
-                            remove_environment(self.session, self.api, environment, self.output.progress)
-                        else:
-                            sweep_owner(self.api, project, name, lease.owner)
-                elif verdict.action is Action.STOP:
-                    self.output.progress(f"Stopping {name}: {verdict.reason}")
-                    stop(self.api, parts)
-                return Deed(name, verdict.action, verdict.reason, done=verdict.action is not Action.KEEP)
-        except OperationError as error:
-            if error.code is ExitCode.INTERRUPTED:
-                raise
-            return Deed(name, verdict.action, verdict.reason, failed=error.message)
+        with only_run(project, name):
+            leases = read_leases(self.api, project, name)
+            lease = next((item for item in leases if item.owner == seen.lease.owner), None)
+            if lease is None:
+                return Deed(name, Action.KEEP, "it is gone already")
+            parts = parts_of(self.api, project, name, lease.owner)
+            verdict = self.judge(replace(seen, parts=parts), lease)
+            if verdict.action is Action.DESTROY:
+                self.output.progress(f"Removing {name}: {verdict.reason}")
+                with turn(project, self.output.progress):
+                    end_left_alone(self.session, name, self.output.progress)
+                    # By what the state says by now: an `up` may have come in between.
+                    environment = find(self.session, self.api, name)
+                    if environment.owner in (lease.owner, None):
+                        remove_environment(self.session, self.api, environment, self.output.progress)
+                    else:
+                        sweep_owner(self.api, project, name, lease.owner)
+            elif verdict.action is Action.STOP:
+                self.output.progress(f"Stopping {name}: {verdict.reason}")
+                stop(self.api, parts)
+            return Deed(name, verdict.action, verdict.reason, done=verdict.action is not Action.KEEP)
 
 
 def reap(
@@ -157,17 +172,16 @@ def reap(
 
     output, session = Output(as_json), open_session()
     limit = read_duration(idle) if idle else None
-    api = connect(session.environment)
-    clocks = judge_clocks(datetime.now(UTC), read_time(api.info()["SystemTime"]))
-    reaper = Reaper(session, api, output, clocks, limit)
-    seen = survey(session, api, output.progress)
     deeds, problems = [], []
-    for environment in seen.environments:
-        verdict = reaper.judge(environment, environment.lease)
-        deeds.append(reaper.act(environment, verdict, dry_run))
-        if verdict.problem:
-            problems.append(f"{environment.lease.stack}: {verdict.reason}")
-    api.close()
+    with closing(connect(session.environment)) as api:
+        clocks = judge_clocks(datetime.now(UTC), read_time(api.info()["SystemTime"]))
+        reaper = Reaper(session, api, output, clocks, limit)
+        seen = survey(session, api, output.progress)
+        for environment in seen.environments:
+            deed, problem = reaper.see_to(environment, dry_run)
+            deeds.append(deed)
+            if problem:
+                problems.append(f"{environment.lease.stack}: {problem}")
     report = {
         "dry_run": dry_run,
         "environments": [asdict(deed) for deed in deeds],
@@ -177,8 +191,9 @@ def reap(
     words = {Action.KEEP: "kept", Action.STOP: "stopped", Action.DESTROY: "removed"}
     for deed in deeds:
         would = "would be " if dry_run and deed.action != Action.KEEP else ""
+        unlike = "" if deed.action == Action.KEEP else "not "
         outcome = (
-            f"[red]not {words[Action(deed.action)]}: {deed.failed}[/]"
+            f"[red]{unlike}{words[Action(deed.action)]}: {deed.failed}[/]"
             if deed.failed
             else (f"{would}{words[Action(deed.action)]}")
         )

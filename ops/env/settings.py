@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import yaml
 
 from components.settings import LeaseSettings
 from ops.errors import ExitCode, OperationError
+from ops.git import git
 from ops.project import holds_secret
 
 MARK = "# Made by `./medianest env up`"
@@ -106,17 +106,11 @@ def without_expiry(text: str) -> str:
 
 def _ignore(path: Path, *, present: bool) -> None:
     """Put the file's name into git's own list of what is private to this clone, or take it out."""
-    asked = subprocess.run(
-        ["git", "rev-parse", "--git-path", "info/exclude"],
-        cwd=path.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if asked.returncode:
-        # No clone: nothing to hide it from.
+    listed = git(path.parent, "rev-parse", "--git-path", "info/exclude")
+    if not listed:
+        # No clone, or no git: nothing to hide it from.
         return
-    exclude, line = path.parent / asked.stdout.strip(), f"/{path.name}"
+    exclude, line = path.parent / listed, f"/{path.name}"
     exclude.parent.mkdir(parents=True, exist_ok=True)
     with exclude.open("a+") as file:
         # Several environments may come and go at once.

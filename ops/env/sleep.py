@@ -60,7 +60,7 @@ def last_request(lines: Iterable[str], ignored_paths: Collection[str]) -> dateti
 def idle_since(api: APIClient, gateways: Sequence[Document], probes: Collection[str]) -> datetime | None:
     """Since when nobody has asked but health probes; None where no gateway runs.
 
-    Without any request in the log: since the gateway was started.
+    At the earliest since the gateway was started: what has been woken has just been asked for.
     """
     from ops.measures import parse_time
 
@@ -68,8 +68,8 @@ def idle_since(api: APIClient, gateways: Sequence[Document], probes: Collection[
     for gateway in gateways:
         if gateway["State"] == "running":
             log: bytes = api.logs(gateway["Id"], timestamps=True, tail=MOST_LINES)
-            moment = last_request(log.decode(errors="replace").splitlines(), probes)
-            moments.append(moment or parse_time(api.inspect_container(gateway["Id"])["State"]["StartedAt"]))
+            moments.append(last_request(log.decode(errors="replace").splitlines(), probes))
+            moments.append(parse_time(api.inspect_container(gateway["Id"])["State"]["StartedAt"]))
     return max((moment for moment in moments if moment), default=None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,8 +75,7 @@ def up(
     with phases.measure("setup"):
         ensure_setup(output, yes)
     session = open_session()
-    with only_run(session.project.name, name) as hold:
-        api = connect(session.environment)
+    with only_run(session.project.name, name) as hold, closing(connect(session.environment)) as api:
         environment = find(session, api, name)
         refuse_leftovers(environment)
         planned = plan(session, environment, datetime.now(UTC), ttl=ttl, base=base, pull_request=pull_request)
@@ -85,7 +84,6 @@ def up(
         if fill is not None:
             with phases.measure("data"):
                 report["data"] = fill(api)
-        api.close()
     report["phases"] = {**phases.seconds, "total": round(phases.total, 2)}
     report["environment"] = {
         "name": name,
@@ -149,7 +147,7 @@ def carry_out(
         inputs = unchanged.gather(session, name, load_settings(session.project, name))
         if before != rendered.text and unchanged.is_known(session, name, inputs):
             with phases.measure("extend"):
-                report["extended"] = replace_lease(session, name, rendered.text)
+                report["extended"] = replace_lease(session, name, rendered.text, current=True)
     settings_of.write(path, rendered.text)
     inputs = unchanged.gather(session, name, load_settings(session.project, name))
     try:
@@ -166,7 +164,7 @@ def carry_out(
                 watch=False,
                 decide=None,
                 # It is there to be tried on.
-                consent=Consent.GIVEN,
+                consent=Consent.NOT_NEEDED if known else Consent.GIVEN,
             )
     except BaseException:
         if lease is None and session.state(name) is None:

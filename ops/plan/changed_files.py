@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ops.git import git
 from ops.plan.reasons import ChangedFiles
 
 if TYPE_CHECKING:
     from components.settings import BuildSettings
 
 PROGRAM = ("__main__.py", "components/", "requirements/", "toolchain/versions.toml")
-SERVICES = ("base", "postgres", "redis", "gateway")
-GIT_SECONDS = 20
+# The build contexts of the images that stacks share, by image: the same as in components.
+SERVICES = ("base", "postgres", "redis", "gateway", "prometheus", "alertmanager", "exporters")
+SHARED = {**{service: f"images/{service}" for service in SERVICES}, "guardian": "guardian"}
 
 
 def changed_files(root: Path, base: str, build: BuildSettings) -> ChangedFiles | None:
@@ -24,22 +25,22 @@ def changed_files(root: Path, base: str, build: BuildSettings) -> ChangedFiles |
     if commit is None or found is None:
         return None
     name = base if len(base) < 40 else base[:8]
-    images = {
-        service: [path for path in found if path.startswith(f"images/{service}/")] for service in SERVICES
-    }
-    images["backend"] = of_context(root, found, build)
+    images = {image: of_context(root, found, context) for image, context in SHARED.items()}
+    images["backend"] = of_context(root, found, build.context, build.dockerfile)
     return ChangedFiles(name, images, [path for path in found if path.startswith(PROGRAM)])
 
 
-def of_context(root: Path, files: Sequence[str], build: BuildSettings) -> list[str]:
-    """Those that the builder of the backend's image sees. What is gone was perhaps seen: it is listed."""
+def of_context(root: Path, files: Sequence[str], directory: str, dockerfile: str = "Dockerfile") -> list[str]:
+    """Those that the builder of an image sees. What is gone was perhaps seen: it is listed."""
     from components.build_context import context_files
 
-    context = root / build.context
+    context = root / directory
     if not context.is_dir():
         return []
-    seen = {path.as_posix() for path in context_files(context, build.dockerfile)}
-    prefix = "" if build.context in (".", "") else f"{build.context.strip('/')}/"
+    prefix = "" if directory in (".", "") else f"{directory.strip('/')}/"
+    if not any(path.startswith(prefix) for path in files):
+        return []
+    seen = {path.as_posix() for path in context_files(context, dockerfile)}
     return [
         path
         for path in files
@@ -62,18 +63,3 @@ def differing(root: Path, commit: str) -> list[str] | None:
     if changed is None or new is None:
         return None
     return sorted({*filter(None, changed.split("\0")), *filter(None, new.split("\0"))})
-
-
-def git(root: Path, *arguments: str) -> str | None:
-    """What git says; None where it fails or is not there."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=GIT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip("\n") if done.returncode == 0 else None

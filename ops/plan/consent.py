@@ -15,8 +15,8 @@ from ops.plan.words import effect_words
 if TYPE_CHECKING:
     from components.settings import StackSettings
     from ops.output import Output
-    from ops.plan.interruptible import Interruptible
     from ops.session import Session
+    from ops.unchanged import Inputs
 
 
 class Consent(Enum):
@@ -37,7 +37,7 @@ def require(
     text: str | None,
     consent: Consent,
     output: Output,
-) -> Interruptible | None:
+) -> Inputs | None:
     """Ask where the update is dangerous. `text` is that of the settings file, where it is to change.
 
     Returns what can interrupt, to be remembered after the update. Raises OperationError, and nothing

@@ -10,15 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from ops.paths import cache_directory
 
 if TYPE_CHECKING:
     from components.settings import StackSettings
     from ops.session import Session
+    from ops.unchanged import Inputs
 
 # What the gateway's container is made of; the rest of its settings is its configuration, which it reloads.
 OF_THE_GATEWAY = {"address", "port", "limits"}
@@ -27,21 +25,9 @@ OF_THE_GATEWAY = {"address", "port", "limits"}
 FILES = ("__main__.py", "Pulumi.yaml", "components", "images", "requirements", "toolchain/versions.toml")
 
 
-@dataclass(frozen=True)
-class Interruptible:
-    """What can interrupt, before an update runs: `digest` changes with any of it."""
-
-    digest: str
-    record: Path
-
-    def fingerprint(self, state: Path) -> str:
-        """Together with the state, byte by byte: another clone may have deployed something else since."""
-        return f"{self.digest}-{hashlib.sha256(state.read_bytes()).hexdigest()}"
-
-
-def gather(session: Session, stack: str, settings: StackSettings) -> Interruptible | None:
+def gather(session: Session, stack: str, settings: StackSettings) -> Inputs | None:
     """Everything that can interrupt; None where that cannot be told."""
-    from ops.unchanged import ambience
+    from ops.unchanged import Inputs, ambience, records
 
     if session.files is None:
         return None
@@ -52,8 +38,8 @@ def gather(session: Session, stack: str, settings: StackSettings) -> Interruptib
         digest.update(f"{path.relative_to(root)}\0{path.lstat().st_mode}\0{len(content)}\0".encode())
         digest.update(content)
     digest.update(repr(ambience(session.environment)).encode())
-    name = hashlib.sha256(f"{root}\0{session.files.directory}\0{stack}".encode()).hexdigest()[:16]
-    return Interruptible(digest.hexdigest(), cache_directory() / "interruptible" / name)
+    name = hashlib.sha256(f"{root}\0{session.files.directory}".encode()).hexdigest()[:16]
+    return Inputs(digest.hexdigest(), records(session.project.name, stack) / f"{name}-interruptible")
 
 
 def declared(settings: StackSettings) -> dict[str, object]:
@@ -78,7 +64,7 @@ def files(root: Path) -> Iterator[Path]:
             yield path
 
 
-def same(session: Session, stack: str, found: Interruptible | None) -> bool:
+def same(session: Session, stack: str, found: Inputs | None) -> bool:
     """Whether nothing that can interrupt has changed since the last update from here."""
     if found is None or session.files is None or not found.record.is_file():
         return False
@@ -86,7 +72,7 @@ def same(session: Session, stack: str, found: Interruptible | None) -> bool:
     return state.is_file() and found.record.read_text() == found.fingerprint(state)
 
 
-def remember(session: Session, stack: str, found: Interruptible | None) -> None:
+def remember(session: Session, stack: str, found: Inputs | None) -> None:
     """Note that what can interrupt is now as it was gathered."""
     if found is None or session.files is None:
         return

@@ -172,7 +172,10 @@ def preview(
     create: bool = False,
     command: str = "preview",
 ) -> None:
-    """One preview by Pulumi, for what `command` is about to do. Raises OperationError: what failed, why."""
+    """One preview by Pulumi, for what `command` is about to do. Raises OperationError: what failed, why.
+
+    Where it is to `refresh`, names of images are put back first, as before an update.
+    """
     from ops.events import Update
     from ops.failure_report import explain_failure
     from ops.pulumi import Pulumi
@@ -186,6 +189,8 @@ def preview(
     with Pulumi(session.project, stack, session.environment, wish.settings) as pulumi:
         if create:
             pulumi.create_stack()
+        if refresh:
+            hold_images(session, stack)
         outcome = pulumi.preview(take, refresh=refresh, save=wish.save)
     if outcome.exit_code or update.result != "succeeded":
         raise explain_failure(session.project.root, stack, command, outcome, update, {})
@@ -210,6 +215,19 @@ def quick_look(session: Session, stack: str, state: StackState) -> list[str]:
         return drifted(state, resources(api, project, stack), containers(api, project, stack))
     finally:
         api.close()
+
+
+def hold_images(session: Session, stack: str) -> None:
+    """Else a name that another stack has moved would show as a change of everything made from it."""
+    from contextlib import closing
+
+    from ops.drift.images import hold_names
+    from ops.engine import connect
+
+    state = session.state(stack)
+    if state is not None:
+        with closing(connect(session.environment)) as api:
+            hold_names(api, state.resources)
 
 
 def on_engine(session: Session, stack: str) -> bool:

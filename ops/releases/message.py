@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import getpass
 import socket
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from ops.git import git
 from ops.releases.deploys import DEPLOYED_BY
 
 
@@ -32,15 +32,4 @@ def person(environment: Mapping[str, str]) -> str:
 
 def commit_title(root: Path) -> str:
     """The title of the last commit; empty outside a repository and without git."""
-    try:
-        done = subprocess.run(
-            ["git", "log", "-1", "--format=%s"],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return (git(root, "log", "-1", "--format=%s") or "").strip()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from ops.output import seconds
+from ops.plan.words import clean
 from ops.review import retry
 from ops.review.errors import AnswerError, PostError, UnknownOutcomeError
 from ops.review.text import one_line
@@ -142,7 +143,7 @@ class Client:
         if time.monotonic() + wait > self._ends:
             raise PostError(
                 f"{why}: to wait {seconds(wait)} more would take longer than the "
-                f"{seconds(self._whole_seconds)} that posting may take",
+                f"{seconds(self._whole_seconds)} that all of it may take",
                 "Run it again later.",
             )
         if wait >= TOLD_FROM_SECONDS:
@@ -243,7 +244,8 @@ class Client:
     def _message(self, answer: Answer) -> str:
         document = answer.document
         said = document.get("message") or document.get("error") if isinstance(document, dict) else None
-        return one_line(str(said or ""), 300).replace(self._credential.token, "[secret]")
+        # Before it is cut: a part of the token would not be found.
+        return one_line(clean(str(said or "")).replace(self._credential.token, "[secret]"), 300)
 
 
 def next_page(headers: Mapping[str, str], query: Parameters) -> Parameters | None:

@@ -44,7 +44,8 @@ class GitHub:
             document = self._client.get(f"{self._repository}/pulls/{number}").document
         except AnswerError as error:
             raise self._refused(error) from error
-        return PullRequest(number, self._place.commit or document["head"]["sha"], document["html_url"])
+        commit, closed = self._place.commit or document["head"]["sha"], document["state"] == "closed"
+        return PullRequest(number, commit, document["html_url"], closed)
 
     def comments(self) -> list[Comment]:
         found = self._client.pages(f"{self._repository}/issues/{self._place.number}/comments")

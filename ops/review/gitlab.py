@@ -40,7 +40,8 @@ class GitLab:
         except AnswerError as error:
             raise self._refused(error) from error
         self._url = document["web_url"]
-        return PullRequest(self._place.number, self._place.commit or document["sha"], self._url)
+        commit, closed = self._place.commit or document["sha"], document["state"] in ("closed", "merged")
+        return PullRequest(self._place.number, commit, self._url, closed)
 
     def comments(self) -> list[Comment]:
         found = self._client.pages(f"{self._request}/notes", {"sort": "asc", "order_by": "created_at"})

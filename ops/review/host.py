@@ -19,11 +19,12 @@ class Comment:
 
 @dataclass(frozen=True)
 class PullRequest:
-    """The pull (or merge) request. `commit` is the full hash of its head."""
+    """The pull (or merge) request. `commit` is the full hash of its head; `closed` or merged."""
 
     number: int
     commit: str
     url: str
+    closed: bool
 
 
 class Conclusion(Enum):

@@ -52,11 +52,12 @@ def post(
     `number` is the pull request, where the environment does not name it. Raises PostError when the
     comment could not be written; a check that could not be set is told in `Posted.missed`.
     """
+    from ops.review.connect import connect
     from ops.review.publish import Publisher
 
     missed = write_summary(plans, render, environment)
     place = find_place(host, environment, number, say)
-    client, review = _connect(place, say, sleep)
+    client, review = connect(place, say, sleep=sleep)
     say(f"Posting to {review.name}, {client.host}, pull request {place.number}")
     request = review.pull_request()
 
@@ -112,23 +113,6 @@ def write_summary(
     except OSError as error:
         return (f"the job summary: {error.strerror}",)
     return ()
-
-
-def _connect(place: Place, say: Say, sleep: Callable[[float], None]) -> tuple[Client, ReviewHost]:
-    from ops.review.client import Client, Credential
-
-    if place.host is Host.GITHUB:
-        from ops.review.github import API_VERSION, GitHub
-
-        credential = Credential("Authorization", "Bearer ", place.token)
-        client = Client(
-            place.address, credential, say, headers={"X-GitHub-Api-Version": API_VERSION}, sleep=sleep
-        )
-        return client, GitHub(client, place)
-    from ops.review.gitlab import GitLab
-
-    client = Client(place.address, Credential("PRIVATE-TOKEN", "", place.token), say, sleep=sleep)
-    return client, GitLab(client, place)
 
 
 def _tell_later_runs(plans: Sequence[StackPlan], place: Place, text: str, say: Say) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from eventually import eventually
 from link import Link
 from medianest.database import Database, DatabaseBusyError, DatabaseFigures, DatabaseUnavailableError
 from medianest.memory import resident_bytes
@@ -349,8 +350,13 @@ async def test_the_pool_returns_to_its_smallest_size_after_a_peak(
 async def test_the_pool_is_reported_regularly(postgres_link: Link, logged: list[dict[str, Any]]) -> None:
     database = Database(postgres_link.url, report_seconds=0.05)
     await database.open()
+
+    def active() -> list[int]:
+        return [event["active"] for event in logged if event["event"] == "Database pool"]
+
     async with database.connection():
-        await asyncio.sleep(0.2)
+        # One may have been made before the connection was had.
+        await eventually(lambda: active().count(1) >= 2)
     reports = [event for event in logged if event["event"] == "Database pool"]
     assert len(reports) >= 2
     assert reports[-1].keys() >= {"created", "destroyed", "active", "idle", "waiting", "resident_bytes"}

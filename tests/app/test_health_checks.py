@@ -49,7 +49,7 @@ async def test_a_failed_and_a_late_probe_count_as_no_and_are_logged_once(
     logged: list[dict[str, Any]],
 ) -> None:
     service, clock = Probed(), Clock()
-    check = Check("postgres", service, timeout=0.02, lifetime=1, clock=clock)
+    check = Check("postgres", service, timeout=0.2, lifetime=1, clock=clock)
     assert (await check.finding()).word is Word.HEALTHY
     service.error = ConnectionError()
     clock.now += 1
@@ -78,7 +78,7 @@ async def test_a_probe_that_cannot_be_interrupted_is_not_asked_again_meanwhile()
             with contextlib.suppress(asyncio.CancelledError):
                 await gone.wait()
 
-    check = Check("postgres", stubborn, timeout=0.02, lifetime=1, clock=clock)
+    check = Check("postgres", stubborn, timeout=0.2, lifetime=1, clock=clock)
     for _ in range(3):
         assert (await check.finding()).word is Word.UNHEALTHY
         clock.now += 1

@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 from conftest import StartBackend
+from eventually import eventually
 from medianest.health import REPORT
 from medianest.internal import RESTART_WORKERS, STACK
 
@@ -42,6 +43,32 @@ async def test_the_workers_are_replaced(start_backend: StartBackend) -> None:
         after = [worker.pid for worker in running.backend.workers.figures().workers]
         assert len(after) == 1
         assert before != after
+
+
+async def test_a_restart_outlives_its_requester_and_is_joined(start_backend: StartBackend) -> None:
+    async with start_backend(GUARDIAN_TOKEN=TOKEN) as running:
+        workers = running.backend.workers
+        before, really = [worker.pid for worker in workers.figures().workers], workers.restart
+        begun, go_on = 0, asyncio.Event()
+
+        async def slow() -> None:
+            nonlocal begun
+            begun += 1
+            await go_on.wait()
+            await really()
+
+        workers.restart = slow  # type: ignore[method-assign]
+        gone = asyncio.create_task(ask(running.client, RESTART_WORKERS, GUARDIAN))
+        await eventually(lambda: begun == 1)
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        again = asyncio.create_task(ask(running.client, RESTART_WORKERS, GUARDIAN))
+        await asyncio.sleep(0.1)
+        go_on.set()
+        assert (await again).status_code == 200
+        assert begun == 1
+        assert before != [worker.pid for worker in workers.figures().workers]
 
 
 async def test_workers_that_cannot_be_replaced_are_told_of(start_backend: StartBackend) -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from eventually import eventually
 from medianest.passwords import Passwords
 
 
@@ -72,8 +73,7 @@ async def test_few_are_checked_at_once_and_who_waits_too_long_is_sent_away(
     gate = Gate()
     monkeypatch.setattr(passwords, "_hasher", gate)
     checks = [asyncio.create_task(passwords.verify("hash", "password")) for _ in range(4)]
-    while sum(check.done() for check in checks) < 2:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: sum(check.done() for check in checks) == gate.inside == 2)
     gate.open.set()
     outcomes = await asyncio.gather(*checks, return_exceptions=True)
     assert gate.most == 2

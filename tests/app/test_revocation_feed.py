@@ -166,13 +166,19 @@ async def test_a_feed_that_fell_behind_says_so_once_and_catches_up(
     database = Database(other_link.url)
     await database.open()
     feed = RevocationFeed(known, database, EventManager(), poll_seconds=0.05)
+
+    def told(words: str) -> bool:
+        return any(words in line["event"] for line in logged)
+
     try:
         await feed.start()
         await other_link.cut()
         await log_out(running, await running.authorization())
-        await eventually(lambda: any("behind" in line["event"] for line in logged), seconds=15)
+        await eventually(lambda: told("behind"), seconds=15)
         await other_link.mend()
-        await eventually(lambda: len(known) == 1, seconds=15)
+        # Said a moment after all of them are known.
+        await eventually(lambda: told("in step"), seconds=15)
+        assert len(known) == 1
     finally:
         await feed.stop()
         await database.close()

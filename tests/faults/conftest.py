@@ -9,14 +9,14 @@ import pytest
 
 from tests.harness.backend_container import BackendContainer, backend
 from tests.harness.built_images import BuiltImages, build_images
+from tests.harness.docker_client import docker_client
 from tests.harness.service_containers import Services, services
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
+    with docker_client() as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,8 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -25,11 +23,14 @@ from components import labels
 from ops.child import session_members
 from ops.lock import Lock, is_pulumi, read_locks
 from tests.harness.checkout import STAGING, Checkout, new_name, of_stack, swept
+from tests.harness.disk import fill, small_disk
 from tests.harness.processes import arguments, kill_with_all_that_it_started, tree, with_command_line
+from tests.harness.waiting import until
 
 BACKEND = STAGING["medianest:backend"]
 # Of a container's events those that an update causes; health checks and execs go on by themselves.
 STRIDE = 3
+DEPLOY_SECONDS = 240
 ACTIONS = ["create", "start", "kill", "die", "destroy", "connect", "disconnect", "mount"]
 
 
@@ -53,8 +54,9 @@ class Deployed:
         self.checkout.declare(self.name, configuration, self.port)
 
     def events(self) -> Any:
+        """From now on, and no longer than a deploy takes on a machine that is busy."""
         wanted = {"label": f"{labels.STACK}={self.name}", "event": ACTIONS}
-        return self.engine.api.events(decode=True, filters=wanted)
+        return self.engine.api.events(decode=True, filters=wanted, until=int(time.time() + DEPLOY_SECONDS))
 
     @property
     def locks(self) -> list[Lock]:
@@ -64,21 +66,20 @@ class Deployed:
 
     def assert_serves(self) -> None:
         """At any moment; and all is well within seconds: a rotation has the backends log in anew."""
-        deadline = time.monotonic() + 15
-        while True:
+
+        def healthy() -> bool:
             answer = requests.get(f"http://127.0.0.1:{self.port}/api/health", timeout=5)
             assert answer.status_code == 200, answer.text
-            if answer.json()["status"] == "healthy":
-                return
-            assert time.monotonic() < deadline, answer.text
-            time.sleep(0.1)
+            return bool(answer.json()["status"] == "healthy")
+
+        until(healthy, "all is well", 15)
 
 
 @pytest.fixture(scope="module")
 def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     directory = tmp_path_factory.mktemp("checkout")
     name = new_name("killed")
-    with small_disk(directory / "state") as state, swept(engine, name):
+    with small_disk(directory / "state", "64m") as state, swept(engine, name):
         checkout = Checkout.of_this_tree(directory / "medianest", state)
         deployed = Deployed(checkout, engine, name, checkout.declare(name, STAGING), itertools.count())
         deployed.change()
@@ -113,7 +114,7 @@ def test_killed_alone_it_leaves_no_pulumi_at_work(stack: Deployed, at_once: bool
     process.kill()
     process.communicate()
     if not at_once:
-        wait_for(lambda: session_members(pulumi) == [], "the end of what was left alone")
+        until(lambda: session_members(pulumi) == [], "what was left alone ends", 60)
         assert stack.locks == []
     stack.assert_serves()
     run = stack.checkout.expect("up", stack.name, "--no-verify")
@@ -129,9 +130,9 @@ def test_killed_during_a_build(stack: Deployed) -> None:
     dockerfile.write_text(f"{written}\nFROM production AS slow\nRUN {pause}\n")
     stack.change(build={"target": "slow"})
     process = stack.checkout.start("./medianest", "up", stack.name, "--no-verify")
-    wait_for(lambda: with_command_line(pause) != [], "the build to get there")
+    until(lambda: with_command_line(pause) != [], "the build gets there", 60)
     kill_with_all_that_it_started(process)
-    wait_for(lambda: with_command_line(pause) == [], "the engine to give the build up")
+    until(lambda: with_command_line(pause) == [], "the engine gives the build up", 60)
     stack.assert_serves()
     dockerfile.write_text(written)
     stack.change()
@@ -159,31 +160,6 @@ def test_the_disk_of_the_state_gets_full_meanwhile(stack: Deployed) -> None:
     filler.unlink()
     stack.checkout.expect("up", stack.name, "--no-verify")
     assert_all_is_well(stack, "a full disk")
-
-
-def fill(path: Path) -> None:
-    """Take all that is left of a disk."""
-    with path.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-
-
-@contextmanager
-def small_disk(place: Path) -> Iterator[Path]:
-    """A file system of its own, for a state, that can be filled."""
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", place], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", place], check=True)
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.05)
 
 
 def kill_a_deploy(stack: Deployed, moment: int) -> str | None:

@@ -9,13 +9,13 @@ import pytest
 
 from tests.guardian.guarded import Guarded, guarded
 from tests.harness.built_images import build_images
+from tests.harness.docker_client import docker_client
 
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
+    with docker_client() as client:
+        yield client
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -24,8 +24,9 @@ from components.guardian import MEMORY, PROXY_PORT, USER
 from components.hardening.kinds import SOCKET
 from components.monitoring.scraping import GUARDIAN_PORT
 from components.settings import GUARDIAN_TOKEN
-from tests.harness.at_fault import healthy, journal, read_file, until
+from tests.harness.at_fault import healthy, journal, read_file
 from tests.harness.volume_files import File
+from tests.harness.waiting import until
 from tests.images.engine import Engine
 
 ROOT = Path(__file__).parents[2]

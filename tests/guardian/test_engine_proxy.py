@@ -12,8 +12,9 @@ import requests
 from docker.errors import APIError
 from docker.models.containers import Container
 
+from components.build_context import base_image
 from components.guardian import PROXY_PORT
-from tests.guardian.guarded import Guarded
+from tests.guardian.guarded import ROOT, Guarded
 from tests.harness.at_fault import started_at
 
 Ask = Callable[[str, str], requests.Response]
@@ -99,13 +100,18 @@ def test_a_foreign_container_is_not_there(ask: Ask, foreign: Container, request_
 
 
 def test_what_would_lead_further_is_refused(api: docker.APIClient, stack: Guarded, own: Container) -> None:
-    identifier = str(own.id)
+    identifier, image = str(own.id), base_image(ROOT)
+
+    def of_the_image() -> set[str]:
+        found = stack.client.containers.list(all=True, ignore_removed=True, filters={"ancestor": image})
+        return {str(item.id) for item in found}
+
+    before = of_the_image()
+    assert identifier in before
     attempts: list[Callable[[], object]] = [
         lambda: api.exec_create(identifier, ["id"]),
-        lambda: api.create_container("medianest/base", ["id"]),
-        lambda: api.create_container(
-            "medianest/base", ["id"], host_config={"Binds": ["/:/host"], "Privileged": True}
-        ),
+        lambda: api.create_container(image, ["id"]),
+        lambda: api.create_container(image, ["id"], host_config={"Binds": ["/:/host"], "Privileged": True}),
         lambda: api.get_archive(identifier, "/etc/passwd"),
         lambda: api.put_archive(identifier, "/", b""),
         lambda: list(api.export(identifier)),
@@ -128,10 +134,7 @@ def test_what_would_lead_further_is_refused(api: docker.APIClient, stack: Guarde
         assert refused.value.status_code == 403, number
     own.reload()
     assert own.status == "running"
-    assert (
-        stack.client.containers.list(all=True, ignore_removed=True, filters={"ancestor": "medianest/base"})
-        == []
-    )
+    assert of_the_image() == before
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def _run_beside(engine: docker.DockerClient, image: str, beside: Services, argum
             sys.stdout.flush()
         return int(container.wait()["StatusCode"])
     finally:
-        container.remove(force=True)
+        container.remove(force=True, v=True)
         tests.remove()
 
 

@@ -5,22 +5,11 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import time
-from collections.abc import Callable
 from typing import Any
 
 from docker.models.containers import Container
 
 from components.guardian import MEMORY
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 30) -> float:
-    """Wait for a condition; returns how long that took. Raises AssertionError."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, f"{what}: not within {seconds} s"
-        time.sleep(0.1)
-    return time.monotonic() - began
 
 
 def healthy(container: Container) -> bool:

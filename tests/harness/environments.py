@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import docker
 import yaml
-from docker.models.containers import Container
 
 from components import labels
 from tests.harness.checkout import Checkout, Run, new_name, of_stack, swept
@@ -55,14 +53,6 @@ def expire(checkout: Checkout, name: str) -> None:
     assert run.code == 0, run.said
 
 
-def output_of(container: Container, *command: str) -> str:
-    """What a command in a container prints."""
-    done = container.exec_run(list(command))
-    assert done.exit_code == 0
-    assert isinstance(done.output, bytes)
-    return done.output.decode().strip()
-
-
 @contextmanager
 def names(engine: docker.DockerClient, purpose: str, count: int) -> Iterator[list[str]]:
     """So many names that no other run has, swept at the end."""
@@ -75,15 +65,5 @@ def names(engine: docker.DockerClient, purpose: str, count: int) -> Iterator[lis
 
 def together(checkout: Checkout, commands: Sequence[Sequence[str]], timeout: float) -> list[Run]:
     """Run commands of ours at the same time, to the end of all of them."""
-    processes = [checkout.start("./medianest", *command) for command in commands]
-    runs = []
-    try:
-        for process in processes:
-            out, err = process.communicate(timeout=timeout)
-            runs.append(Run(process.returncode, out, err))
-    except subprocess.TimeoutExpired as error:
-        for process in processes:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-        raise AssertionError(f"{commands} did not end within {timeout} s") from error
-    return runs
+    with ThreadPoolExecutor(len(commands)) as threads:
+        return list(threads.map(lambda command: checkout.medianest(*command, timeout=timeout), commands))

@@ -13,13 +13,17 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.harness.processes import arguments
+from tests.harness.waiting import until
+
 CLONE_NEWNET = 0x40000000
 START_SECONDS = 60
+# In order, which takes as long as its containers do.
+STOP_SECONDS = 120
 # The pause is that of a service that systemd starts again.
 SERVICE = """
 while :; do
@@ -65,27 +69,30 @@ class OtherMachine:
         self.wait_for_engine()
 
     def wait_for_engine(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
         question = ["docker", "--host", self.engine_url, "version"]
-        while subprocess.run(question, capture_output=True, check=False).returncode:
-            assert time.monotonic() < deadline, (self._directory / "engine.log").read_text()[-2000:]
-            time.sleep(0.1)
+
+        def answers() -> bool:
+            return subprocess.run(question, capture_output=True, check=False).returncode == 0
+
+        try:
+            until(answers, "the engine answers", START_SECONDS)
+        except AssertionError:
+            print((self._directory / "engine.log").read_text()[-2000:])
+            raise
 
     def restart_engine(self) -> None:
         """Stop the engine in order, which stops its containers, and wait until it is back."""
         (process,) = self._engine_processes()
         os.kill(process, signal.SIGTERM)
-        while Path(f"/proc/{process}").exists():
-            time.sleep(0.05)
+        until(lambda: not Path(f"/proc/{process}").exists(), "the engine stops", STOP_SECONDS)
         self.wait_for_engine()
 
     def crash(self) -> None:
         """Kill everything that runs on it, and take away what does not outlive a reboot."""
         assert self._machine is not None
         self._machine.kill()
-        self._machine.wait()
-        while self._engine_processes():
-            time.sleep(0.05)
+        self._machine.wait(timeout=START_SECONDS)
+        until(lambda: not self._engine_processes(), "the engine is dead", START_SECONDS)
         shutil.rmtree(self._directory / "run", ignore_errors=True)
         (self._directory / "run.pid").unlink(missing_ok=True)
         listed = subprocess.run(
@@ -109,19 +116,9 @@ class OtherMachine:
             )
 
     def _engine_processes(self) -> list[int]:
-        data = str(self._directory / "data")
-        return [
-            int(path.parent.name)
-            for path in Path("/proc").glob("[0-9]*/cmdline")
-            if _words(path)[:3] == ["dockerd", "--data-root", data]
-        ]
-
-
-def _words(path: Path) -> list[str]:
-    try:
-        return path.read_text().split("\0")
-    except OSError:
-        return []
+        beginning = ["dockerd", "--data-root", str(self._directory / "data")]
+        processes = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+        return [pid for pid in processes if arguments(pid)[:3] == beginning]
 
 
 def _call(name: str, *arguments: int) -> None:

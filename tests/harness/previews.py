@@ -6,6 +6,8 @@ import json
 import os
 import pty
 import re
+import select
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,9 @@ import docker
 import yaml
 
 from tests.harness.checkout import Checkout, Run, containers_of, of_stack
+from tests.harness.waiting import until
+
+TERMINAL_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -108,13 +113,11 @@ def secret_values(checkout: Checkout, name: str) -> dict[str, str]:
 
 
 def wait_until_ready(stack: Deployed) -> None:
-    deadline = time.monotonic() + 60
-    while any(
-        item.attrs["State"]["Health"]["Status"] != "healthy"
-        for item in containers_of(stack.engine, stack.name, "backend")
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
+    def ready() -> bool:
+        backends = containers_of(stack.engine, stack.name, "backend")
+        return all(item.attrs["State"]["Health"]["Status"] == "healthy" for item in backends)
+
+    until(ready, "the backends are healthy", 60, pause=0.3)
 
 
 def at_terminal(checkout: Checkout, typed: str, *arguments: str) -> Run:
@@ -131,14 +134,27 @@ def at_terminal(checkout: Checkout, typed: str, *arguments: str) -> Run:
     )
     os.close(theirs)
     os.write(ours, typed.encode())
-    said = b""
     try:
-        while chunk := os.read(ours, 4096):
-            said += chunk
-    except OSError:
-        # The terminal is gone with the last one who had it open.
-        pass
+        said = _all_that_is_said(ours, time.monotonic() + TERMINAL_SECONDS)
+        code = process.wait(timeout=TERMINAL_SECONDS)
+    except (TimeoutError, subprocess.TimeoutExpired):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=TERMINAL_SECONDS)
+        raise
     finally:
-        code = process.wait(timeout=120)
         os.close(ours)
     return Run(code, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said.decode(errors="replace")), "")
+
+
+def _all_that_is_said(terminal: int, deadline: float) -> bytes:
+    """Until it is gone with the last one who had it open. Raises TimeoutError."""
+    said = b""
+    while select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        try:
+            chunk = os.read(terminal, 4096)
+        except OSError:
+            return said
+        if not chunk:
+            return said
+        said += chunk
+    raise TimeoutError(f"it goes on after: {said.decode(errors='replace')}")

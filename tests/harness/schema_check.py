@@ -67,7 +67,7 @@ def check_schema(
         code = int(container.wait(timeout=600)["StatusCode"])
         return SchemaCheck(code, container.logs().decode(errors="replace"))
     finally:
-        container.remove(force=True)
+        container.remove(force=True, v=True)
         volume.remove(force=True)
 
 

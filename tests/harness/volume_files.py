@@ -20,6 +20,10 @@ class File:
     mode: int = 0o444
 
 
+# One that runs as its owner, whoever calls it.
+LENDS_RIGHTS = File("", mode=0o4755)
+
+
 def packed(files: Mapping[str, File], directory: File | None = None) -> bytes:
     """An archive of `files` by name; `directory` says whose the folder is that they go into."""
     buffer = io.BytesIO()
@@ -64,4 +68,5 @@ def write(
     try:
         assert loader.put_archive(path, archive)
     finally:
-        loader.remove()
+        # With the volumes that the image asks for.
+        loader.remove(v=True)

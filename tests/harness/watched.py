@@ -13,10 +13,11 @@ import docker
 from docker.models.containers import Container
 
 from components import labels
-from tests.harness.at_fault import healthy, journal, until
+from tests.harness.at_fault import healthy, journal
 from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, swept
 from tests.harness.load.load import Load, steady_load
 from tests.harness.load.plan import reads
+from tests.harness.waiting import until
 
 SETTINGS: dict[str, Any] = {
     **STAGING,

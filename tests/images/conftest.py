@@ -8,6 +8,7 @@ import docker
 import pytest
 
 from tests.harness.built_images import BuiltImages, build_images
+from tests.harness.docker_client import docker_client
 from tests.images.engine import Engine
 
 SERVICES = ("postgres", "redis", "gateway", "prometheus", "alertmanager", "exporters")
@@ -42,9 +43,8 @@ exporters_image = _image_of("exporters")
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
+    with docker_client() as client:
+        yield client
 
 
 @pytest.fixture

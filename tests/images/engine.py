@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import docker
 from docker.models.containers import Container
@@ -14,6 +13,7 @@ from docker.types import EndpointConfig
 
 from tests.harness import volume_files
 from tests.harness.volume_files import File, packed
+from tests.harness.waiting import until
 
 LABEL = "medianest.test"
 
@@ -89,6 +89,31 @@ class Engine:
             pids_limit=100,
         )
 
+    def output(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        volume: str | None = None,
+        entrypoint: str | None = None,
+        user: str | None = None,
+    ) -> str:
+        """What a command prints that is run in a container without a network; `volume` is "NAME:PATH:ro".
+
+        Raises ContainerError where it fails. The container goes at the end of the test, as all others.
+        """
+        said = self._client.containers.run(
+            image,
+            list(command),
+            labels=self.labels,
+            volumes=[volume] if volume else [],
+            entrypoint=entrypoint,
+            user=user,
+            network_mode="none",
+        )
+        assert isinstance(said, bytes)
+        return said.decode()
+
     def clean_up(self) -> None:
         """Remove what this run made."""
         mine: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={self._run}"}
@@ -98,14 +123,6 @@ class Engine:
             network.remove()
         for volume in self._client.volumes.list(filters=mine):
             volume.remove()
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    """Wait for a condition. Raises AssertionError saying `what` did not happen."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
 
 
 def health(container: Container) -> str:

@@ -15,8 +15,10 @@ from docker.models.volumes import Volume
 
 from components.gateway_configuration import INTERNAL_PORT, PUBLIC_PORT, gateway_configuration
 from components.settings import BackendSettings, GatewaySettings
+from tests.harness.inside import get
 from tests.harness.volume_files import File
-from tests.images.engine import Engine, logs, published_port, run, until, wait_healthy
+from tests.harness.waiting import until
+from tests.images.engine import Engine, logs, published_port, wait_healthy
 
 SETTINGS = GatewaySettings(
     internal_paths=["/metrics", "/api/internal.v1"],
@@ -152,9 +154,7 @@ class RunningGateway:
 
     def named_servers(self) -> int:
         """How many servers have an address, which they keep until the DNS has forgotten them."""
-        ask = "printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3"
-        script = f"exec 3<>/dev/tcp/127.0.0.1/{INTERNAL_PORT}; {ask}; cat <&3"
-        _, metrics = run(self.container, "bash", "-c", script)
+        metrics = get(self.container, INTERNAL_PORT, "/metrics")
         unnamed = re.findall(r'^haproxy_server_status\{.*state="MAINT"\} ([01])', metrics, re.MULTILINE)
         return unnamed.count("0")
 

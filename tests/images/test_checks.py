@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-
 import docker
 
 from tests.harness.deployed_stack import Running
+from tests.harness.volume_files import LENDS_RIGHTS, packed
 
 
 def test_files_that_lend_rights_are_found_without_a_shell(
@@ -17,14 +15,9 @@ def test_files_that_lend_rights_are_found_without_a_shell(
     container = client.containers.create(redis_image)
     try:
         running = Running("redis", container)
-        assert not running.has_shell
+        assert running.inside is None
         assert running.set_user_id_files() == []
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w") as writing:
-            entry = tarfile.TarInfo("lends-rights")
-            entry.mode = 0o4755
-            writing.addfile(entry)
-        container.put_archive("/usr/bin", archive.getvalue())
+        container.put_archive("/usr/bin", packed({"lends-rights": LENDS_RIGHTS}))
         assert running.set_user_id_files() == ["usr/bin/lends-rights"]
     finally:
-        container.remove()
+        container.remove(v=True)

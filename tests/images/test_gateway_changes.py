@@ -14,7 +14,8 @@ from components.gateway_configuration import gateway_configuration
 from tests.harness.load.load import Load, steady_load
 from tests.harness.load.plan import Kind, reads
 from tests.harness.volume_files import File
-from tests.images.engine import Engine, exit_code, logs, until, wait_healthy
+from tests.harness.waiting import until
+from tests.images.engine import Engine, exit_code, logs, wait_healthy
 from tests.images.gateways import (
     BACKEND,
     SETTINGS,

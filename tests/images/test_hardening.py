@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +17,8 @@ from components.hardening.kinds import SERVICE, broken_by_container
 from components.hardening.rules import RULES
 from tests.harness.built_images import ROOT
 from tests.harness.deployed_stack import Running
+from tests.harness.volume_files import LENDS_RIGHTS, packed
+from tests.harness.waiting import until
 from tests.images.engine import LABEL
 
 SLEEP = ["sleep", "300"]
@@ -70,9 +70,9 @@ def maker(client: docker.DockerClient) -> Iterator[Maker]:
     base = client.images.get(base_image(ROOT))
     base.tag(NAMED)
     lender = client.containers.create(base, ["true"], labels={LABEL: name})
-    lender.put_archive("/usr/bin", lent_program())
+    lender.put_archive("/usr/bin", packed({"lent": LENDS_RIGHTS}))
     lending = lender.commit()
-    lender.remove()
+    lender.remove(v=True)
     maker = Maker(client, name, {"base": str(base.id), SET_USER_ID: str(lending.id)})
     yield maker
     for container in maker.made:
@@ -80,15 +80,6 @@ def maker(client: docker.DockerClient) -> Iterator[Maker]:
     client.images.remove(str(lending.id))
     client.images.remove(NAMED)
     network.remove()
-
-
-def lent_program() -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo("lent")
-        entry.mode = 0o4755
-        archive.addfile(entry)
-    return buffer.getvalue()
 
 
 def broken(client: docker.DockerClient, container: Container) -> list[str]:
@@ -164,6 +155,11 @@ def test_a_privileged_container_is_found(client: docker.DockerClient, maker: Mak
     maker.made.append(made)
     names = [rule.name for rule in broken_by_container(SERVICE, Running("backend", made).observed(()))]
     assert "not privileged" in names
+
+
+def test_an_ssh_server_is_found(client: docker.DockerClient, maker: Maker) -> None:
+    container = maker.start(command=AS_SSHD)
+    until(lambda: broken(client, container) == ["no SSH server"], "it is found, and breaks nothing else")
 
 
 def test_every_rule_is_broken_here() -> None:

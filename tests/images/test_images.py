@@ -5,6 +5,8 @@ from __future__ import annotations
 import docker
 import pytest
 
+from tests.images.engine import Engine
+
 USERS = {
     "postgres": "999:999",
     "redis": "999:999",
@@ -34,11 +36,8 @@ def image(service: str, request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{service}_image"))
 
 
-def _find(client: docker.DockerClient, image: str, *arguments: str) -> list[str]:
-    output = client.containers.run(
-        image, ["/", "-xdev", *arguments], entrypoint="find", user="0", remove=True, network_mode="none"
-    )
-    return output.decode().split()
+def _find(engine: Engine, image: str, *arguments: str) -> list[str]:
+    return engine.output(image, ["/", "-xdev", *arguments], entrypoint="find", user="0").split()
 
 
 def test_runs_as_its_own_user(client: docker.DockerClient, service: str, image: str) -> None:
@@ -52,11 +51,11 @@ def test_is_small(client: docker.DockerClient, service: str, image: str) -> None
     assert client.images.get(image).attrs["Size"] < LARGEST_MB[service] * 1_000_000
 
 
-def test_holds_no_file_that_lends_rights_and_no_private_key(client: docker.DockerClient, image: str) -> None:
-    assert _find(client, image, "-type", "f", "-perm", "/6000") == []
-    assert _find(client, image, "-name", "*.key") == []
+def test_holds_no_file_that_lends_rights_and_no_private_key(engine: Engine, image: str) -> None:
+    assert _find(engine, image, "-type", "f", "-perm", "/6000") == []
+    assert _find(engine, image, "-name", "*.key") == []
 
 
-def test_holds_no_package_lists_and_no_documentation(client: docker.DockerClient, image: str) -> None:
-    assert _find(client, image, "-path", "/var/lib/apt/lists/*", "-size", "+0", "-type", "f") == []
-    assert _find(client, image, "-path", "/usr/share/doc/*", "-type", "f") == []
+def test_holds_no_package_lists_and_no_documentation(engine: Engine, image: str) -> None:
+    assert _find(engine, image, "-path", "/var/lib/apt/lists/*", "-size", "+0", "-type", "f") == []
+    assert _find(engine, image, "-path", "/usr/share/doc/*", "-type", "f") == []

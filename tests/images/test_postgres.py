@@ -8,7 +8,8 @@ import pytest
 from docker.models.containers import Container
 
 from tests.harness.volume_files import File
-from tests.images.engine import Engine, exit_code, logs, run, until, wait_healthy
+from tests.harness.waiting import until
+from tests.images.engine import Engine, exit_code, logs, run, wait_healthy
 
 PASSWORD = 'it\'s a "pass\\word" $(of) the test'
 DATA = "/var/lib/postgresql/data"

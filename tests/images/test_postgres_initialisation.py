@@ -6,7 +6,8 @@ import pytest
 from docker.models.containers import Container
 
 from tests.harness.volume_files import File
-from tests.images.engine import Engine, exit_code, logs, run, until, wait_healthy
+from tests.harness.waiting import until
+from tests.images.engine import Engine, exit_code, logs, run, wait_healthy
 from tests.images.test_postgres import DATA, ENVIRONMENT, PASSWORD, TMPFS, query, start
 
 WAITING_SCRIPT = File("echo waiting; until [ -e /tmp/go ]; do sleep 0.05; done; echo gone on\n")

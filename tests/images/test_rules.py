@@ -9,7 +9,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import docker
 import yaml
 
 from components.monitoring.rules import alerts, rule_groups, rules_file
@@ -95,9 +94,7 @@ def _expected(case: Case, firing: Firing) -> dict[str, Any]:
     }
 
 
-def test_rules_fire_and_are_silent(
-    client: docker.DockerClient, engine: Engine, prometheus_image: str
-) -> None:
+def test_rules_fire_and_are_silent(engine: Engine, prometheus_image: str) -> None:
     # Each with the rules of its own group, since all of them would be evaluated at every step.
     def place(case: Case) -> tuple[str, int]:
         return group_of(case), case.step
@@ -116,21 +113,14 @@ def test_rules_fire_and_are_silent(
     files = {"all.yml": rules_file(SETTINGS, SECRETS_MADE), **rules, **tests}
     volume = engine.files(prometheus_image, {name: File(text) for name, text in files.items()})
     names = " ".join(f"/rules/{name}" for name in tests)
-    said = client.containers.run(
-        prometheus_image,
-        ["bash", "-c", f"promtool check rules /rules/all.yml 2>&1; promtool test rules {names} 2>&1 || true"],
-        volumes=[f"{volume.name}:/rules:ro"],
-        network_mode="none",
-        remove=True,
-    ).decode()
+    script = f"promtool check rules /rules/all.yml 2>&1; promtool test rules {names} 2>&1 || true"
+    said = engine.output(prometheus_image, ["bash", "-c", script], volume=f"{volume.name}:/rules:ro")
     assert f"SUCCESS: {sum(len(group.rules) for group in GROUPS)} rules found" in said, said
     assert said.count("SUCCESS") == len(tests) + 1, said
     assert "FAILED" not in said, said
 
 
-def test_the_queries_of_the_dashboard_are_valid(
-    client: docker.DockerClient, engine: Engine, prometheus_image: str
-) -> None:
+def test_the_queries_of_the_dashboard_are_valid(engine: Engine, prometheus_image: str) -> None:
     dashboard = json.loads((ROOT / "docs" / "grafana-dashboard.json").read_text())
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     queries += [annotation["expr"] for annotation in dashboard["annotations"]["list"]]
@@ -139,13 +129,8 @@ def test_the_queries_of_the_dashboard_are_valid(
     recorded = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
     document = yaml.safe_dump({"groups": [{"name": "dashboard", "rules": recorded}]})
     volume = engine.files(prometheus_image, {"queries.yml": File(document)})
-    said = client.containers.run(
-        prometheus_image,
-        ["promtool", "check", "rules", "/rules/queries.yml"],
-        volumes=[f"{volume.name}:/rules:ro"],
-        network_mode="none",
-        remove=True,
-    ).decode()
+    command = ["promtool", "check", "rules", "/rules/queries.yml"]
+    said = engine.output(prometheus_image, command, volume=f"{volume.name}:/rules:ro")
     assert f"SUCCESS: {len(queries)} rules found" in said
     recorded_by_us = {rule.name for group in GROUPS for rule in group.rules if isinstance(rule, Recording)}
     for query in queries:

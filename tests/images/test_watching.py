@@ -15,8 +15,10 @@ from components.monitoring.notifying import alertmanager_configuration
 from components.monitoring.rules import rules_file
 from components.monitoring.scraping import prometheus_configuration
 from components.settings import EmailSettings, MonitoringSettings, StackSettings
+from tests.harness.inside import get
 from tests.harness.volume_files import File
-from tests.images.engine import Engine, exit_code, logs, run, until, wait_healthy
+from tests.harness.waiting import until
+from tests.images.engine import Engine, exit_code, logs, run, wait_healthy
 from tests.images.rule_cases_resources import LOST
 
 SETTINGS = StackSettings()
@@ -64,11 +66,7 @@ class Watching:
         return self.answer(PATHS[self.name])
 
     def answer(self, path: str) -> str:
-        request = (
-            f"exec 3<>/dev/tcp/127.0.0.1/{PORTS[self.name]};"
-            f" printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
-        )
-        return run(self.container, "bash", "-c", request)[1]
+        return get(self.container, PORTS[self.name], path)
 
 
 def start(
@@ -155,8 +153,7 @@ def test_the_host_is_told_of_without_a_mount_of_its_own(engine: Engine, exporter
 
     exporter = engine.start(exporters_image, NODE_COMMAND, memory="48m")
     wait_healthy(exporter)
-    request = "exec 3<>/dev/tcp/127.0.0.1/9100; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
-    figures = run(exporter, "bash", "-c", request)[1]
+    figures = get(exporter, 9100, "/metrics")
     for figure in (
         'node_filesystem_avail_bytes{device="overlay"',
         "node_memory_MemAvailable_bytes ",

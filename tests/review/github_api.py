@@ -26,6 +26,7 @@ NOT_FOUND = Reply(404, {"message": "Not Found", "documentation_url": "x"})
 class GitHubApi:
     """Pull request 5 of octo/site."""
 
+    state: str = "open"
     comments: list[Document] = field(default_factory=list)
     reactions: dict[int, list[Document]] = field(default_factory=dict)
     checks: list[Document] = field(default_factory=list)
@@ -72,7 +73,8 @@ class GitHubApi:
         if path == "":
             return Reply(200, {"full_name": "octo/site"})
         if path == "/pulls/5":
-            return Reply(200, {"number": 5, "head": {"sha": HEAD}, "html_url": "https://github.example/5"})
+            document = {"number": 5, "head": {"sha": HEAD}, "html_url": "https://github.example/5"}
+            return Reply(200, {**document, "state": self.state})
         if path == "/issues/5/comments":
             return self._comments(request, user)
         if match := re.fullmatch(r"/issues/comments/(\d+)(/reactions(?:/(\d+))?)?", path):

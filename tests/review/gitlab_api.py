@@ -22,6 +22,7 @@ NOT_FOUND = Reply(404, {"message": "404 Not found"})
 class GitLabApi:
     """Merge request 5 of project 12."""
 
+    state: str = "opened"
     notes: list[Document] = field(default_factory=list)
     awards: dict[int, list[Document]] = field(default_factory=dict)
     statuses: list[Document] = field(default_factory=list)
@@ -53,7 +54,8 @@ class GitLabApi:
         if path == PROJECT:
             return Reply(200, {"id": 12})
         if path == REQUEST:
-            return Reply(200, {"iid": 5, "sha": HEAD, "web_url": "https://gitlab.example/mr/5"})
+            document = {"iid": 5, "sha": HEAD, "web_url": "https://gitlab.example/mr/5"}
+            return Reply(200, {**document, "state": self.state})
         if path == f"{REQUEST}/notes":
             return self._notes(request)
         if match := re.fullmatch(rf"{REQUEST}/notes/(\d+)(/award_emoji(?:/(\d+))?)?", path):

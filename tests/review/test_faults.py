@@ -195,3 +195,12 @@ def test_the_token_is_not_repeated_where_the_host_repeats_it(gitlab: GitLabSide)
     repeating = Reply(400, {"message": f"bad token {gitlab_api.TOKEN}\x1b[31m"})
     gitlab.server.faults.append(Fault("POST", "/notes$", reply=repeating))
     assert "400 bad token [secret]" in refusal(gitlab).message
+
+
+def test_no_part_of_the_token_is_left_where_a_message_is_cut(gitlab: GitLabSide) -> None:
+    token = gitlab_api.TOKEN
+    message = "x" * (300 - len(token) // 2) + token
+    gitlab.server.faults.append(Fault("POST", "/notes$", reply=Reply(400, {"message": message})))
+    said = refusal(gitlab).message
+    assert "400 xxx" in said
+    assert token[:4] not in said

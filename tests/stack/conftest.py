@@ -8,13 +8,13 @@ import docker
 import pytest
 
 from tests.harness.checkout import Checkout
+from tests.harness.docker_client import docker_client
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
+    with docker_client() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,24 @@ class Kept:
     def backup(self, *options: str) -> Path:
         document = self.checkout.expect("backup", self.name, "--json", *options).document()
         return Path(document["file"])
+
+    def rewritten(
+        self, file: Path, path: Path, change: Callable[[bytes], bytes], more: Collection[str] = ()
+    ) -> Path:
+        """A backup in another file, with another dump, and with the files of `more` volumes."""
+        key = self.checkout.expect("backup", "key", self.name).out.strip()
+        with file.open("rb") as source, path.open("wb") as target:
+            reader = ArchiveReader(source, Keys([key]))
+            writer = ArchiveWriter(target, {"stack": self.name}, key, None)
+            manifest = reader.manifest()
+            for name, content in reader.parts():
+                part = b"".join(content)
+                writer.add(name, [change(part) if name == DATABASE else part])
+            for volume in more:
+                writer.add(f"files/{volume}", [b"an archive"])
+                writer.add(f"files/{volume}/since", [b"another"])
+            writer.finish(replace(manifest, parts=writer.parts, volumes=[*manifest.volumes, *more]))
+        return path
 
     def helpers(self, components: Collection[str] = COMPONENTS) -> list[str]:
         listed = self.engine.containers.list(
@@ -230,20 +248,12 @@ def test_verification_catches_a_dump_that_is_not_what_was_there(
     spoil: Callable[[bytes], bytes],
     words: str,
 ) -> None:
-    key = kept.checkout.expect("backup", "key", kept.name).out.strip()
-    spoiled = tmp_path / "spoiled.unverified"
-    with file.open("rb") as source, spoiled.open("wb") as target:
-        reader, writer = (
-            ArchiveReader(source, Keys([key])),
-            ArchiveWriter(target, {"stack": kept.name}, key, None),
-        )
-        manifest = reader.manifest()
-        for name, content in reader.parts():
-            part = b"".join(content)
-            changed = spoil(part) if name == DATABASE else part
-            assert name != DATABASE or changed != part
-            writer.add(name, [changed])
-        writer.finish(type(manifest)(**{**vars(manifest), "parts": writer.parts}))
+    def spoil_it(dump: bytes) -> bytes:
+        spoiled = spoil(dump)
+        assert spoiled != dump
+        return spoiled
+
+    spoiled = kept.rewritten(file, tmp_path / "spoiled.unverified", spoil_it)
     run = kept.checkout.medianest("backup", "verify", kept.name, str(spoiled))
     assert run.code == NOT_VERIFIED
     assert "cannot be restored" in problem(run)
@@ -360,10 +370,17 @@ def test_a_killed_restore_is_taken_back(kept: Kept, file: Path, moment: str) -> 
     kept.checkout.expect("up", kept.name, "--no-verify")
 
 
-def test_a_restore_brings_back_every_row_and_file(kept: Kept, file: Path, before: Data) -> None:
+def test_a_restore_brings_back_every_row_and_file(
+    kept: Kept, file: Path, before: Data, tmp_path: Path
+) -> None:
+    # One of a former version, which took the volumes of what watches a stack for data.
+    older = kept.rewritten(file, tmp_path / "older.backup", bytes, ["guardian", "prometheus"])
     kept.psql("DELETE FROM users WHERE id > 5; CREATE TABLE late (id int)")
-    report = kept.checkout.expect("restore", kept.name, str(file), "--yes", "--json").document()
+    run = kept.checkout.expect("restore", kept.name, str(older), "--yes", "--json")
+    assert "Left out: guardian, prometheus" in run.err
+    report = run.document()
     assert report["rows"] == ROWS + 2
+    assert report["volumes"] == ["notes"]
     assert kept.data() == before
     assert kept.psql("SELECT to_regclass('late')") == ""
     assert kept.psql("SHOW work_mem") == "8MB"

@@ -7,8 +7,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,8 @@ from tests.harness.checkout import (
     of_stack,
     swept,
 )
+from tests.harness.disk import small_disk
+from tests.harness.waiting import until
 
 FAILED, USAGE, REFUSED, INTERRUPTED = 1, 2, 3, 130
 
@@ -229,14 +229,9 @@ def test_a_full_disk_is_told_before_anything_is_made(
     checkout: Checkout, engine: docker.DockerClient, name: str, tmp_path: Path
 ) -> None:
     checkout.declare(name, MINIMAL)
-    small = tmp_path / "small"
-    small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], check=True)
-    try:
+    with small_disk(tmp_path / "small", "64k") as small:
         (small / "filler").write_bytes(b"x" * 50_000)
         run = Checkout(checkout.root, small).medianest("up", name)
-    finally:
-        subprocess.run(["umount", small], check=True)
     assert run.code == REFUSED
     assert re.search(r"disk|space", problem(run))
     assert str(small) in run.err
@@ -249,7 +244,7 @@ def test_a_second_run_waits_for_nobody_and_says_who_is_at_work(
     checkout.declare(name, MINIMAL)
     first = checkout.start("./medianest", "up", name, "--no-verify")
     locks = checkout.state / "medianest/pulumi/.pulumi/locks/organization/medianest" / name
-    wait_for(lambda: locks.is_dir() and any(locks.iterdir()), "the first run's lock")
+    until(lambda: locks.is_dir() and any(locks.iterdir()), "the first run holds the lock", 120)
     others = [checkout.medianest(*command) for command in (("up", name, "--no-verify"), ("backup", name))]
     out, err = first.communicate(timeout=200)
     for second in others:
@@ -267,11 +262,12 @@ def test_an_interrupted_run_leaves_nothing_that_the_state_does_not_know(
     checkout.declare(name, MINIMAL)
     process = checkout.start("./medianest", "up", name, "--no-verify")
     component = {"postgres-data": "volume", "postgres": "container", "backend-0": "container"}[moment]
-    wait_for(
+    until(
         lambda: any(
             found.startswith(component) and f"-{moment}-" in found for found in of_stack(engine, name)
         ),
-        f"{moment} on the engine",
+        f"{moment} is on the engine",
+        120,
     )
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=120)
@@ -301,10 +297,3 @@ def test_two_stacks_side_by_side_do_not_touch_each_other(
     assert of_stack(engine, name) == []
     assert sorted(of_stack(engine, running)) == before
     assert serves(checkout, running)
-
-
-def wait_for(condition: Any, what: str, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.1)

@@ -16,7 +16,8 @@ import requests
 from components import labels
 from ops.env.ports import choose
 from tests.harness.checkout import Checkout, containers_of, new_name, of_stack, swept
-from tests.harness.environments import expire, lease_labels, output_of, together, traces
+from tests.harness.environments import expire, lease_labels, together, traces
+from tests.harness.inside import output_of
 
 REFUSED, USAGE = 3, 2
 FIRST_PORT, LAST_PORT = 4000, 4999
@@ -127,7 +128,9 @@ def test_extending_replaces_the_lease_and_nothing_else(
     assert {**second, labels.EXPIRES: ""} == {**first, labels.EXPIRES: ""}
     (checkout.root / "aside").unlink()
     # So that what comes has nothing to deploy.
-    assert checkout.expect("env", "up", name, "--json").document()["changes"]["create"] == 0
+    again = checkout.expect("env", "up", name, "--json")
+    assert again.document()["changes"]["create"] == 0
+    assert "interrupts anything" not in again.err
 
 
 def test_a_second_run_beside_another_is_refused(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -14,8 +13,10 @@ import requests
 import yaml
 
 from components import labels
-from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, of_stack, swept
-from tests.harness.environments import expire, lease_labels, names, output_of, together, traces
+from tests.harness.checkout import STAGING, Checkout, Run, containers_of, new_name, of_stack, swept
+from tests.harness.environments import expire, lease_labels, names, together, traces
+from tests.harness.inside import output_of, secret
+from tests.harness.waiting import until
 
 USAGE, REFUSED = 2, 3
 UP_SECONDS, DOWN_SECONDS = 400, 200
@@ -58,7 +59,7 @@ def assert_apart(engine: docker.DockerClient, made: Sequence[str]) -> None:
     for port in ports:
         assert requests.get(f"http://localhost:{port}/api/health/ready", timeout=10).status_code == 200
     backends = [containers_of(engine, name, "backend")[0] for name in made]
-    assert len({output_of(backend, "cat", "/run/secrets/jwt_secret") for backend in backends}) == len(made)
+    assert len({secret(backend, "jwt_secret") for backend in backends}) == len(made)
 
 
 def test_a_copy_of_a_database_shows_nobody(
@@ -69,13 +70,13 @@ def test_a_copy_of_a_database_shows_nobody(
     (postgres,) = containers_of(engine, three[0], "postgres")
     dumped = output_of(postgres, "pg_dump", "-U", "medianest", "medianest")
     assert "User 2" in dumped
-    for secret in ("jane", "Jane", "Doe", "the-hash-of-jane"):
-        assert secret not in dumped
+    for word in ("jane", "Jane", "Doe", "the-hash-of-jane"):
+        assert word not in dumped
     shown = output_of(postgres, "psql", "-U", "medianest", "-Atc", "SELECT datname FROM pg_database")
     assert "medianest_restore" not in shown
     # The demo user is provided again, with the environment's own password.
     (backend,) = containers_of(engine, three[0], "backend")
-    login = {"username": "demo", "password": output_of(backend, "cat", "/run/secrets/demo_password")}
+    login = {"username": "demo", "password": secret(backend, "demo_password")}
     port = lease_labels(engine, three[0])[labels.PORT]
     assert requests.post(f"http://localhost:{port}/api/auth/login", json=login, timeout=10).ok
 
@@ -201,18 +202,18 @@ def test_a_making_that_was_killed_is_cleared(
     name = new_name("cut")
     with swept(engine, name):
         process = checkout.start("./medianest", "env", "up", name, "--from", base, "--no-verify")
-        deadline = time.monotonic() + 120
-        while not containers_of(engine, name, "postgres"):
-            assert time.monotonic() < deadline, "it did not begin"
-            time.sleep(0.1)
+        until(lambda: containers_of(engine, name, "postgres"), "it begins", 120)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+        runs: list[Run] = []
+
+        def not_refused() -> bool:
+            runs.append(checkout.medianest("env", "down", name))
+            return runs[-1].code != REFUSED
+
         # Pulumi, which it started, ends with it.
-        end = time.monotonic() + 60
-        while (run := checkout.medianest("env", "down", name)).code == REFUSED:
-            assert time.monotonic() < end, run.said
-            time.sleep(1)
-        assert run.code == 0, run.said
+        until(not_refused, "what was left alone ends", 60, pause=1)
+        assert runs[-1].code == 0, runs[-1].said
         assert traces(checkout, engine, name) == []
 
 

@@ -11,6 +11,7 @@ import requests
 
 from tests.harness.built_images import build_images
 from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, swept
+from tests.harness.inside import secret
 from tests.harness.schema_check import SchemaCheck, check_schema
 
 GATEWAY = "http://gateway:8080"
@@ -46,9 +47,8 @@ def served(engine: docker.DockerClient, checkout: Checkout) -> Iterator[Served]:
         backend = containers_of(engine, name, "backend")[0]
         networks = backend.attrs["NetworkSettings"]["Networks"]
         (public,) = [network for network in networks if "-public-" in network]
-        stream = backend.exec_run(["cat", "/run/secrets/demo_password"]).output
-        assert isinstance(stream, bytes)
-        yield Served(engine, build_images().app, public, f"http://127.0.0.1:{port}", stream.decode())
+        password = secret(backend, "demo_password")
+        yield Served(engine, build_images().app, public, f"http://127.0.0.1:{port}", password)
 
 
 def test_strangers(served: Served) -> None:

@@ -11,6 +11,7 @@ import requests
 import yaml
 
 from tests.harness.checkout import ROOT, Checkout, containers_of, new_name, of_stack, swept
+from tests.harness.inside import secret
 
 README = (ROOT / "README.md").read_text()
 
@@ -42,10 +43,8 @@ def test_it_serves_with_its_own_key_its_volume_and_its_redis(
     backends = containers_of(engine, name, "backend")
     assert len(backends) == 2
     assert {backend.attrs["Config"]["User"] for backend in backends} == {"1234"}
-    _, key = backends[0].exec_run(["cat", "/run/secrets/api_key"])
-    assert isinstance(key, bytes)
     assert requests.post(f"{url}/notes", data="unsigned", timeout=5).status_code == 401
-    headers = {"X-API-Key": key.decode()}
+    headers = {"X-API-Key": secret(backends[0], "api_key")}
     for number, text in enumerate(["first", "second", "third"], start=1):
         answer = requests.post(f"{url}/notes", data=text, headers=headers, timeout=5)
         assert (answer.status_code, answer.text.strip()) == (201, f":{number}")

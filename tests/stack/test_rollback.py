@@ -15,6 +15,7 @@ import requests
 from components import labels
 from components.build_context import base_image
 from tests.harness.checkout import ROOT, Checkout, containers_of, new_name, of_stack, swept
+from tests.harness.inside import secret
 from tests.harness.load.load import Load
 from tests.harness.load.notes import keeping_notes
 
@@ -101,15 +102,12 @@ class Deployed:
         return found
 
     def under_load(self, title: str) -> AbstractContextManager[Load]:
-        key = self.secret("api_key").decode()
+        key = self.secret("api_key")
         return keeping_notes(self.url.removesuffix("/live"), key, title)
 
-    def secret(self, name: str) -> bytes:
+    def secret(self, name: str) -> str:
         (backend,) = containers_of(self.engine, self.name, "backend")
-        code, value = backend.exec_run(["cat", f"/run/secrets/{name}"])
-        assert code == 0
-        assert isinstance(value, bytes)
-        return value
+        return secret(backend, name)
 
 
 # The first release stops working where its volume holds a file of that name.
@@ -124,12 +122,12 @@ def stack(engine: docker.DockerClient, checkout: Checkout) -> Iterator[Deployed]
 
 
 @pytest.fixture(scope="module")
-def secrets() -> dict[str, bytes]:
+def secrets() -> dict[str, str]:
     """Values that the releases had, by name."""
     return {}
 
 
-def test_two_releases_are_listed_with_what_changed(stack: Deployed, secrets: dict[str, bytes]) -> None:
+def test_two_releases_are_listed_with_what_changed(stack: Deployed, secrets: dict[str, str]) -> None:
     stack.write("first", BACKEND, first_lines=FRAGILE)
     stack.up("first", "--no-verify")
     stack.write("second", SECOND)
@@ -162,7 +160,7 @@ def test_a_roll_back_that_fails_leaves_what_serves(stack: Deployed) -> None:
     assert (stack.settings, stack.backends, stack.serves) == (settings, backends, "second")
 
 
-def test_a_roll_back_drops_no_request_and_builds_nothing(stack: Deployed, secrets: dict[str, bytes]) -> None:
+def test_a_roll_back_drops_no_request_and_builds_nothing(stack: Deployed, secrets: dict[str, str]) -> None:
     # Whatever is in the tree now: the earlier release must not need it.
     dockerfile = stack.checkout.root / "examples/node-backend/Dockerfile"
     written = dockerfile.read_text()
@@ -229,7 +227,7 @@ def test_a_bad_release_in_the_tree_leaves_the_pin(stack: Deployed) -> None:
     assert (stack.settings, stack.serves) == (settings, "first")
 
 
-def test_lifting_the_pin_deploys_what_is_in_the_tree(stack: Deployed, secrets: dict[str, bytes]) -> None:
+def test_lifting_the_pin_deploys_what_is_in_the_tree(stack: Deployed, secrets: dict[str, str]) -> None:
     with stack.under_load("the pin is lifted"):
         report = stack.checkout.expect("up", stack.name, "--unpin", "--json").document()
     assert stack.serves == "second"

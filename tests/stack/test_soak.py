@@ -7,8 +7,7 @@ import os
 import re
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -27,6 +26,8 @@ from tests.harness.checkout import (
     of_stack,
     swept,
 )
+from tests.harness.inside import secret
+from tests.harness.waiting import until
 
 FAILED, USAGE, REFUSED, INTERRUPTED = 1, 2, 3, 130
 # The pool gives its connections back within minutes, which the check `memory` waits for.
@@ -71,15 +72,8 @@ def wait_for_soak(engine: docker.DockerClient, name: str) -> Container:
             found[:] = [item for item in containers_of(engine, name, "soak") if item.status == "running"]
         return bool(found)
 
-    wait_for(runs, "a soak to come up")
+    until(runs, "a soak comes up")
     return found[0]
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.05)
 
 
 def test_logins_and_cached_reads_of_a_sound_stack_pass(
@@ -124,12 +118,10 @@ def test_it_is_hardened_and_holds_no_secret_while_it_runs(
     (network,) = container.attrs["NetworkSettings"]["Networks"]
     assert "-public-" in network
     shown = json.dumps(container.attrs)
-    for secret in ("jwt_secret", "demo_password", "database_url", "redis_url"):
-        _, read = backend.exec_run(["cat", f"/run/secrets/{secret}"])
-        assert isinstance(read, bytes)
-        password = read.decode().split("@")[0].rsplit(":", 1)[-1]
-        assert len(password) >= 16, secret
-        assert (password in shown, password in container.logs().decode()) == (False, False), secret
+    for one in ("jwt_secret", "demo_password", "database_url", "redis_url"):
+        password = secret(backend, one).split("@")[0].rsplit(":", 1)[-1]
+        assert len(password) >= 16, one
+        assert (password in shown, password in container.logs().decode()) == (False, False), one
 
     # What looks at the stack meanwhile is not misled, and a second one is refused.
     assert checkout.medianest("status", name).code == 0
@@ -153,7 +145,7 @@ def test_a_second_interrupt_kills_a_check_that_does_not_stop(
     with own_checks(checkout, name, {"stubborn": ["python", "-c", program]}):
         process = checkout.start("./medianest", "soak", "stubborn", name)
         container = wait_for_soak(engine, name)
-        wait_for(lambda: b"up" in container.logs(), "the check to ignore SIGTERM")
+        until(lambda: b"up" in container.logs(), "the check ignores SIGTERM")
         os.killpg(process.pid, signal.SIGINT)
         assert process.stderr is not None
         said = [process.stderr.readline(), process.stderr.readline()]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pulumi
+
 import guardian.labels
 import guardian.settings
 from components import backend, gateway, labels, postgres, redis
@@ -17,13 +19,16 @@ from components.monitoring.scraping import ALERTMANAGER_PORT, GUARDIAN_PORT, PRO
 from components.settings import (
     GUARDIAN_TOKEN,
     BackendSettings,
+    EngineSettings,
     GatewaySettings,
+    GuardianSettings,
     HealthSettings,
     StackSettings,
 )
 from ops import soak
 from ops.releases.records import FAILED, NOT_VERIFIED, UNVERIFIED, VERIFIED, Record, tag_name
 from ops.soak_report import Patience
+from tests.unit.components.mocked_engine import declare, mocked
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = (ROOT / "docs" / "contract.md").read_text()
@@ -57,6 +62,22 @@ def test_labels() -> None:
         labels.SCHEMA,
         labels.SCHEMA_SERVES,
     }
+
+
+def test_networks() -> None:
+    pulumi.runtime.set_all_config({"medianest:alert_webhook_url": "https://example.org/"})
+    try:
+        with mocked() as engine:
+            # The engine of whoever runs this may have no socket here.
+            declare(StackSettings(guardian=GuardianSettings(engine=EngineSettings(socket_group=4321))))
+    finally:
+        pulumi.runtime.set_all_config({})
+    aliases: dict[str, set[str]] = {}
+    for container in engine.of("Container").values():
+        for network in container.get("networksAdvanced") or ():
+            aliases.setdefault(network["name"], set()).update(network["aliases"])
+    table = rows("Networks and names inside a stack")
+    assert {row[0].split()[0]: set(names(row[2])) for row in table} == aliases
 
 
 def test_the_guardians_labels_are_those_of_the_components() -> None:

@@ -38,6 +38,18 @@ def accept(process: Process, headers: dict[str, str], many: int, size: tuple[int
     return ids
 
 
+def connections(database_url: str) -> int:
+    """Those of others."""
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def wait_for(database_url: str, expected: Counter[str], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while states(database_url) != expected:
@@ -56,6 +68,8 @@ def test_a_killed_backend_loses_no_job(start: Start, direct: dict[str, str], tmp
         assert time.monotonic() < deadline, states(url)
     first.signal(signal.SIGKILL)
     first.exit_code()
+    # Postgres ends the statement that it was at.
+    wait_until(lambda: connections(url) == 0)
     left = states(url)
     assert left["running"] > 0
     assert left["running"] + left["queued"] + left["done"] == 8

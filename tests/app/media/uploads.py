@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 from conftest import Running
+from eventually import eventually
 
 JPEG = {"Content-Type": "image/jpeg"}
 PATIENCE = 20.0
@@ -46,6 +47,13 @@ async def processed(
     return await finished(running, answer.json()["id"], headers)
 
 
+async def jobs_done(running: Running) -> int:
+    """How many were, counted a moment after their pictures show it."""
+    jobs = running.backend.library.jobs
+    await eventually(lambda: jobs.running == 0, PATIENCE)
+    return jobs.counts.done
+
+
 async def another_user(running: Running, name: str = "other") -> dict[str, str]:
     """The authorization of a user who is made now."""
     await running.backend.users.provide(name, "a password of this user", running.backend.passwords)
@@ -79,8 +87,3 @@ async def in_pieces(content: bytes, pieces: int = 10) -> AsyncIterator[bytes]:
     for start in range(0, len(content), step):
         yield content[start : start + step]
         await asyncio.sleep(0)
-
-
-async def token_of(client: httpx.AsyncClient, username: str, password: str) -> str:
-    answer = await client.post("/api/auth/login", json={"username": username, "password": password})
-    return cast("str", answer.json()["access_token"])

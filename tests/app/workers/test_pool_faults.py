@@ -133,6 +133,8 @@ async def test_workers_killed_one_after_another(loaded: Loaded) -> None:
                 completed = len(load.completed)
                 kill(pid)
                 await until(lambda seen=completed: len(load.completed) > seen + 5)  # type: ignore[misc]
+                # The other one may have done them before the death of this one is known.
+                await until(lambda dead=pid: dead not in pids(pool))  # type: ignore[misc]
             await until_full(pool)
         assert pool.figures().workers_terminated[Ending.CRASHED] == 10
         assert load.failed == []
@@ -155,6 +157,7 @@ async def test_all_idle_workers_killed_at_once() -> None:
         for pid in before:
             kill(pid)
         assert await pool.run("add", {"a": 1, "b": 1}) == 2
+        await until(lambda: not set(before) & set(pids(pool)))
         await until_full(pool)
         assert not set(before) & set(pids(pool))
 
@@ -375,7 +378,7 @@ async def test_a_pool_that_can_start_no_worker_any_more_says_so_until_it_can(tmp
 async def test_a_restart_that_cannot_replace_a_worker_leaves_the_others(tmp_path: Path) -> None:
     marker = tmp_path / "fine"
     marker.touch()
-    async with running_pool("broken_sometimes", environment=_finding(marker), start_seconds=1) as pool:
+    async with running_pool("broken_sometimes", environment=_finding(marker), start_seconds=2) as pool:
         marker.unlink()
         with pytest.raises(WorkersUnavailableError, match="cannot be replaced: OSError: not fine"):
             await pool.restart()
@@ -404,7 +407,7 @@ async def test_a_process_that_cannot_be_made_is_a_start_that_failed(
     await warm_up()
     before = Held.now()
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    pool = pool_of(start_seconds=0.3)
+    pool = pool_of(start_seconds=2)
     with pytest.raises(WorkersUnavailableError, match="No such file"):
         await pool.start()
     assert Held.now() == before

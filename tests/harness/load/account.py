@@ -13,6 +13,7 @@ import docker
 import requests
 
 from tests.harness.checkout import containers_of
+from tests.harness.inside import secret
 from tests.harness.load.load import Load, steady_load
 from tests.harness.load.plan import READ, STEADY, Kind
 
@@ -97,7 +98,4 @@ def log_in(url: str, username: str, password: str) -> Account:
 def demo_account(engine: docker.DockerClient, stack: str, url: str) -> Account:
     """The account of a stack's demo user, whose password is a secret of its backends."""
     (backend, *_) = containers_of(engine, stack, "backend")
-    code, password = backend.exec_run(["cat", "/run/secrets/demo_password"])
-    assert code == 0
-    assert isinstance(password, bytes)
-    return log_in(url, "demo", password.decode())
+    return log_in(url, "demo", secret(backend, "demo_password"))

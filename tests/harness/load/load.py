@@ -110,7 +110,10 @@ def steady_load(
         process.stdin.write(json.dumps(load.plan.as_json()) + "\n")
         assert process.stdout.readline().strip() == READY
         yield load
+        before = process.poll()
         out, _ = process.communicate("stop\n", timeout=60)
+        # Killed just now, it may not be known to have ended before.
+        assert (before, process.returncode) == (None, 0), "the load ended before what it was to go with"
     finally:
         process.kill()
         process.communicate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.harness.deployed_stack import WATCHING, DeployedStack
+from tests.harness.leaks import leaked
 
 OWNERS = {"postgres": 999, "redis": 999, **{name: int(user) for name, user in WATCHING.items()}}
 # They are given no secret.
@@ -12,15 +13,8 @@ WITHOUT = ("gateway", "prometheus", "node-exporter", "engine-proxy")
 
 
 def _leaked(stack: DeployedStack, text: str) -> set[str]:
-    """The names of the secrets whose values are in a text. Parts of an ACL or a URL count too."""
-    values = {
-        name: part
-        for name, content in stack.secrets.items()
-        # Of a URL with a password, and of a document whose last word is one.
-        for part in (content, content.split("@")[0].rsplit(":", 1)[-1], content.rsplit(': "', 1)[-1][:-2])
-        if len(part) >= 16
-    }
-    return {name for name, value in values.items() if value in text}
+    """The names of the secrets whose values are in a text."""
+    return leaked(stack.secrets, text)
 
 
 def test_each_consumer_has_its_files(stack: DeployedStack) -> None:
@@ -68,7 +62,7 @@ def test_no_secret_shows_in_inspect(stack: DeployedStack) -> None:
 
 def test_no_secret_shows_in_an_environment_or_an_argument(stack: DeployedStack) -> None:
     for running in stack.containers:
-        processes = running.processes()
+        processes = running.processes
         assert processes, running.name
         for process in processes:
             seen = process.environment + process.arguments

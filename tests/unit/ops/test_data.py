@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components import labels
-from ops.data import DataVolume, data_volumes, is_protected, refuse_deletion
+from ops.data import DataVolume, data_volumes, is_protected, refuse_deletion, volumes_of
 from ops.engine import Resource
 from ops.errors import ExitCode, OperationError
 from ops.state import StackState, read_checkpoint
@@ -32,6 +32,34 @@ def test_volumes_with_data_are_known_by_their_labels() -> None:
     ]
     assert str(listed[0]) == "p-s-postgres-data-0a1b2c (size unknown): the database of PostgreSQL"
     assert "(2 MB): files of the backend" in str(listed[1])
+
+
+def known_volume(resource: str, component: str, **more: Any) -> dict[str, Any]:
+    marks = [{"__defaults": [], "label": labels.COMPONENT, "value": component}]
+    urn = f"urn:pulumi:s::p::docker:index/volume:Volume::{resource}"
+    return {"type": "docker:index/volume:Volume", "urn": urn, "id": f"p-s-{resource}-0a1b2c"} | {
+        "inputs": {"labels": marks},
+        **more,
+    }
+
+
+def test_the_volumes_of_a_component_are_those_with_its_label_whatever_they_are_called() -> None:
+    known = StackState(
+        (
+            known_volume("backend-media", "backend"),
+            known_volume("backend-redis", "backend"),
+            known_volume("backend-old", "backend", delete=True),
+            known_volume("backend-secrets", "backend-secrets"),
+            known_volume("redis-data", "redis"),
+            known_volume("prometheus-data", "prometheus"),
+            known_volume("guardian-memory", "guardian"),
+            {"type": "docker:index/container:Container", "urn": "u::backend-0", "id": "c"},
+            {"type": "docker:index/volume:Volume", "urn": "u::bare", "id": "v"},
+        )
+    )
+    backend = {"backend-media": "p-s-backend-media-0a1b2c", "backend-redis": "p-s-backend-redis-0a1b2c"}
+    assert volumes_of(known, "backend") == backend
+    assert volumes_of(known, "redis") == {"redis-data": "p-s-redis-data-0a1b2c"}
 
 
 def state(*, protect: bool) -> StackState:

@@ -22,7 +22,7 @@ FAKE = """#!/bin/sh
 for last; do :; done
 case "$1 $2" in
   "stack init") echo "encryptionsalt: v1:salt" >> "Pulumi.$3.yaml"; exit 0;;
-  "preview --json") echo "$PREVIEW"; echo "${SAID:-}" >&2; exit ${CODE:-0};;
+  "preview --json") sleep ${SLEEP:-0}; echo "$PREVIEW"; echo "${SAID:-}" >&2; exit ${CODE:-0};;
   "stack export") echo "error: no stack named 's' found" >&2; exit 255;;
 esac
 while [ $# -gt 0 ]; do
@@ -265,3 +265,13 @@ def test_a_preview_leaves_the_settings_file_alone(project: Project) -> None:
 def test_a_preview_that_fails_says_why(project: Project, variables: dict[str, str], message: str) -> None:
     with pytest.raises(OperationError, match=message):
         preview(project, **variables)
+
+
+def test_a_document_that_does_not_come_is_not_waited_for(project: Project) -> None:
+    began = time.monotonic()
+    with (
+        Pulumi(project, "s", environment(project, SLEEP="60")) as pulumi,
+        pytest.raises(OperationError, match="cannot preview stack s: it took longer"),
+    ):
+        pulumi.preview_document(limit_seconds=0.2)
+    assert time.monotonic() - began < 20

@@ -45,3 +45,18 @@ def test_when_the_update_ends_what_runs_and_is_not_healthy_is_late() -> None:
         for action in actions:
             start_ups.apply({"Action": action, "Actor": {"ID": container}})
     assert start_ups.late() == ["starting"]
+
+
+def test_the_time_of_a_container_is_up_once_and_only_while_it_starts() -> None:
+    start_ups = StartUps()
+    for container, actions in {
+        "starting": ["create", "start"],
+        "healthy": ["create", "start", "health_status: healthy"],
+        "given up": ["create", "start", "die", "die"],
+        "created": ["create"],
+    }.items():
+        for action in actions:
+            start_ups.apply({"Action": action, "Actor": {"ID": container}})
+    every = ("starting", "starting", "healthy", "given up", "created", "of a release before")
+    assert [start_ups.out_of_time(container) for container in every] == [True, *[False] * 5]
+    assert start_ups.containers["starting"].verdict == "did not get healthy in time"

@@ -213,14 +213,19 @@ def test_what_the_state_does_not_know_is_found_by_its_labels() -> None:
         thing("volume", "secrets", "backend-secrets"),
         thing("container", "backend", "backend"),
         thing("container", "postgres", "postgres"),
+        thing("container", "prometheus", "prometheus"),
+        thing("container", "guardian", "guardian"),
+        thing("container", "exporter", "node-exporter"),
         thing("container", "known", "redis"),
         thing("container", "being-made", "redis"),
         thing("container", "helper", "one-shot"),
+        thing("container", "soak", "soak"),
         thing("volume", "mark", "deploying"),
         thing("container", "theirs", "backend", owner="you"),
         thing("image", "i", "backend"),
     ]
     left = unknown(known, found)
-    assert [item.name for item in left] == ["backend", "postgres", "data", "secrets"]
-    assert [item.name for item in in_the_way(left)] == ["postgres"]
+    watching = ["prometheus", "guardian"]
+    assert [item.name for item in left] == ["backend", "postgres", *watching, "exporter", "data", "secrets"]
+    assert [item.name for item in in_the_way(left)] == ["postgres", *watching]
     assert [item.name for item in left if is_data(item)] == ["data"]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ops.backup.keys import passphrase, read_keys
-from ops.backup.manifest import Database, Manifest, Table, read_manifest
+from ops.backup.manifest import Database, Manifest, Part, Table, read_manifest
 from ops.backup.postgres import read_facts
-from ops.backup.restore import Note, Phase, judge
+from ops.backup.restore import Note, Phase, judge, of_data
 from ops.backup.schedule import make_schedule
 from ops.errors import ExitCode, OperationError
 from ops.state import SECRET_SIGNATURE
@@ -79,6 +80,18 @@ def test_what_does_not_fit_is_refused(
     problems = judge(MANIFEST, stack, volumes, version, source)
     assert len(problems) == len(words)
     assert all(word in problem for word, problem in zip(words, problems, strict=True))
+
+
+def test_what_a_former_version_took_from_the_watch_is_left_out_and_nothing_else_is() -> None:
+    names = ["files/notes", "files/prometheus", "database", "files/notes/since", "files/prometheus/since"]
+    parts = [Part(name, "", 1) for name in names]
+    older = replace(MANIFEST, volumes=["guardian", "notes", "prometheus"], parts=parts)
+    kept, left_out = of_data(older, ["notes", "guardian"])
+    assert left_out == ["prometheus"]
+    assert kept.volumes == ["guardian", "notes"]
+    assert [part.name for part in kept.parts] == ["files/notes", "database", "files/notes/since"]
+    assert judge(kept, "staging", ["notes", "guardian"], 170006, None) == []
+    assert of_data(MANIFEST, []) == (MANIFEST, [])
 
 
 def test_a_note_tells_how_far_a_restore_has_come(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_what_carries_the_labels_and_nobody_declared(
     assert found.mending is mending
 
 
-@pytest.mark.parametrize("component", ["one-shot", "soak"])
+@pytest.mark.parametrize("component", ["one-shot", "scratch", "soak", "deploying"])
 def test_the_stacks_own_commands_are_no_drift(component: str) -> None:
     passing = Resource("container", "id", "name", {"medianest.component": component})
     assert labelled([passing], "me", set()) == []

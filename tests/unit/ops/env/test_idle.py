@@ -36,6 +36,30 @@ def test_the_newest_request_that_is_no_probe(lines: list[str], second: int | Non
     assert sleep.last_request(lines, PROBES) == expected
 
 
+class Engine:
+    """Has one gateway, started at 15:00:05 of its time, with this log."""
+
+    def __init__(self, *lines: str) -> None:
+        self._log = "\n".join(lines).encode()
+
+    def logs(self, *_: Any, **__: Any) -> bytes:
+        return self._log
+
+    def inspect_container(self, _: str) -> dict[str, Any]:
+        return {"State": {"StartedAt": "2026-11-24T15:00:05Z"}}
+
+
+@pytest.mark.parametrize(
+    ("lines", "second"), [([line(9, "/a")], 9), ([line(1, "/a")], 5), ([line(9, "/ready")], 5), ([], 5)]
+)
+def test_what_was_woken_since_the_last_request_is_not_idle_for_longer(lines: list[str], second: int) -> None:
+    api, gateways = cast(Any, Engine(*lines)), [{"Id": "g", "State": "running"}]
+    found = sleep.idle_since(api, gateways, PROBES)
+    assert found is not None
+    assert found.replace(microsecond=0) == datetime(2026, 11, 24, 15, 0, second, tzinfo=UTC)
+    assert sleep.idle_since(api, [{"Id": "g", "State": "exited"}], PROBES) is None
+
+
 @pytest.mark.parametrize(
     ("states", "stopped"),
     [

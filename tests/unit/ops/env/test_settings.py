@@ -111,3 +111,13 @@ def test_git_does_not_see_it_and_forgets_it(tmp_path: Path, clone: bool) -> None
     assert not file.exists()
     if clone:
         assert exclude.read_text() == "/mine\n"
+
+
+def test_without_git_the_file_is_written_and_removed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    file = tmp_path / "Pulumi.pr-17.yaml"
+    settings.write(file, rendered()[1].text)
+    assert settings.is_made_by_us(file)
+    assert settings.remove(file) is True

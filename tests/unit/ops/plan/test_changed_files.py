@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from components.settings import BuildSettings
-from ops.plan.changed_files import changed_files
+from ops.paths import project_root
+from ops.plan.changed_files import SHARED, changed_files
 
 BUILD = BuildSettings()
 
@@ -42,6 +43,27 @@ def test_files_are_told_by_what_they_are_part_of(root: Path) -> None:
     assert found.images["base"] == ["images/base/packages"]
     assert found.images["gateway"] == []
     assert found.program == ["components/x.py"]
+
+
+@pytest.mark.parametrize("image", SHARED)
+def test_the_files_of_each_image_are_told(root: Path, image: str) -> None:
+    changed = root / SHARED[image] / "Dockerfile"
+    changed.parent.mkdir(parents=True, exist_ok=True)
+    changed.write_text("FROM other\n")
+    found = changed_files(root, "HEAD", BUILD)
+    assert found
+    assert {name: files for name, files in found.images.items() if files} == {
+        image: [str(changed.relative_to(root))]
+    }
+    assert found.program == []
+
+
+def test_every_image_of_the_tree_is_known() -> None:
+    root = project_root()
+    dockerfiles = [*root.glob("images/*/Dockerfile"), root / "guardian" / "Dockerfile"]
+    assert {str(path.parent.relative_to(root)) for path in dockerfiles} | {"images/base"} == set(
+        SHARED.values()
+    )
 
 
 def test_what_the_builder_does_not_see_is_no_reason(root: Path) -> None:
