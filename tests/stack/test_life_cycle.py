@@ -22,9 +22,13 @@ from tests.harness.checkout import (
     of_stack,
     swept,
 )
+from tests.harness.documents import ROOT, commands
 from tests.harness.inside import secret
 from tests.harness.load.account import demo_account
 from tests.harness.waiting import until
+
+GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+LOOKING = ("status", "logs", "releases", "drift", "preview")
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +114,19 @@ def test_logs_are_of_the_component_that_is_asked_for(checkout: Checkout, name: s
 
 
 @pytest.mark.parametrize("component", ["backend", "redis", "gateway"])
+def test_what_the_guides_show_runs_on_it(checkout: Checkout, name: str) -> None:
+    """Those of their commands that only look; what the others do is what other tests are about."""
+    shown = {
+        tuple(name if word == "staging" else word for word in command.words)
+        for guide in GUIDES
+        for command in commands(guide)
+        if command.whole and " ".join(command.words).startswith(LOOKING)
+    }
+    assert {" ".join(words[:size]) for words in shown for size in (1, 2)} >= set(LOOKING)
+    for words in sorted(shown):
+        checkout.expect(*words)
+
+
 def test_a_stopped_container_is_seen_and_mended(
     checkout: Checkout, engine: docker.DockerClient, name: str, url: str, component: str
 ) -> None:
