@@ -21,7 +21,7 @@ LEFT_BY_RUNS = ROOT / ".build" / "faults.jsonl"
 MARK = "fault"
 # By folder, in this order: what it is that the faults are made to.
 PLACES = {
-    "tests/faults": "A whole stack, and the default backend beside real services",
+    "tests/faults": "A whole stack; the default backend alone, with nothing before it",
     "tests/stack": "Deploys, state and data",
     "tests/guardian": "The guardian alone, on real containers",
     "tests/images": "The gateway alone, on real containers",
