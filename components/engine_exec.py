@@ -86,4 +86,4 @@ def feed(
             # Where there is no more content, the command waits for it, and the listener for the command.
             stream.cut()
             listener.join()
-    return Exchange(api.exec_inspect(started)["ExitCode"], bytes(said).decode(errors="replace"))
+        return Exchange(stream.exit_code(), bytes(said).decode(errors="replace"))

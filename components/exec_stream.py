@@ -8,6 +8,7 @@ Source: https://github.com/docker/docker-py/issues/3332
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 OUTPUT, ERROR_OUTPUT = 1, 2
 HEADER_BYTES = 8
 PART_BYTES = 64 * 1024
+# The engine hears of an exit apart from the end of the output, and usually a moment later.
+EXIT_SECONDS, LOOK_SECONDS = 10.0, 0.02
 
 
 class ExecStream:
@@ -27,6 +30,7 @@ class ExecStream:
     """
 
     def __init__(self, api: APIClient, identifier: str) -> None:
+        self._api, self._identifier = api, identifier
         engine: Any = api
         self._response = engine._post_json(
             engine._url("/exec/{0}/start", identifier),
@@ -67,3 +71,15 @@ class ExecStream:
         self._response.close()
         # Closing the answer of a socket file leaves the socket itself open.
         self._connection.close()
+
+    def exit_code(self) -> int:
+        """How the command ended, which it has when `parts` are at their end.
+
+        Raises TimeoutError where the engine does not come to know it: the command closed its output alone.
+        """
+        latest = time.monotonic() + EXIT_SECONDS
+        while (told := self._api.exec_inspect(self._identifier))["ExitCode"] is None or told.get("Running"):
+            if time.monotonic() > latest:
+                raise TimeoutError(f"the command has not ended {EXIT_SECONDS:.0f} s after its output")
+            time.sleep(LOOK_SECONDS)
+        return int(told["ExitCode"])

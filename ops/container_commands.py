@@ -68,7 +68,7 @@ def output(
                 said += part
                 del said[:-KEPT_OUTPUT]
                 on_error_output(part)
-    code = api.exec_inspect(started)["ExitCode"]
+        code = stream.exit_code()
     if code != 0:
         raise CommandError(what, code, said.decode(errors="replace"))
 

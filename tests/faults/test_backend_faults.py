@@ -22,6 +22,7 @@ from docker.models.containers import Container
 
 from tests.harness.backend_container import BackendContainer
 from tests.harness.fault_results import measured
+from tests.harness.inside import output_of
 from tests.harness.load.account import log_in
 from tests.harness.load.load import Load
 from tests.harness.load.plan import faulty
@@ -153,8 +154,7 @@ def test_postgres(running: BackendContainer, beside: Services, fault: Fault) -> 
 @pytest.mark.fault("Redis is full", "no request fails")
 def test_redis_at_its_memory_limit(running: BackendContainer, beside: Services) -> None:
     def configure(*settings: str) -> None:
-        done = beside.redis.exec_run(["redis-cli", "config", "set", *settings])
-        assert done.output == b"OK\n"
+        assert output_of(beside.redis, "redis-cli", "config", "set", *settings) == "OK"
 
     try:
         with under_load(running, *UNTOUCHED):

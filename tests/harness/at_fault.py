@@ -10,6 +10,7 @@ from typing import Any
 from docker.models.containers import Container
 
 from components.guardian import MEMORY
+from tests.harness.inside import run
 
 
 def healthy(container: Container) -> bool:
@@ -21,8 +22,8 @@ def healthy(container: Container) -> bool:
 def signal(container: Container, name: str) -> None:
     """Send a signal to a container's own process. What the engine sends goes to the init process in front
     of it, and a kill by the engine counts as a stop that somebody asked for."""
-    done = container.exec_run(["bash", "-c", f"kill -{name} $(cat /proc/1/task/1/children)"])
-    assert done.exit_code == 0, done.output
+    code, said = run(container, "bash", "-c", f"kill -{name} $(cat /proc/1/task/1/children)")
+    assert code == 0, said
 
 
 def started_at(container: Container) -> str:

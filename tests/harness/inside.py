@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import closing
+
 from docker.models.containers import Container
+
+from components.exec_stream import ExecStream
+
+
+def run(container: Container, *command: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run a command in a container: its exit code, and what it says, without white space around it."""
+    assert container.client
+    api = container.client.api
+    made = api.exec_create(container.id, list(command), environment=dict(environment or {}))["Id"]
+    with closing(ExecStream(api, made)) as stream:
+        said = b"".join(part for _, part in stream.parts())
+        return stream.exit_code(), said.decode(errors="replace").strip()
 
 
 def output_of(container: Container, *command: str) -> str:
     """What a command in a container prints. Raises AssertionError where it fails, and does not show it."""
-    done = container.exec_run(list(command))
-    assert done.exit_code == 0
-    assert isinstance(done.output, bytes)
-    return done.output.decode().strip()
+    code, said = run(container, *command)
+    assert code == 0
+    return said
 
 
 def secret(container: Container, name: str) -> str:

@@ -154,10 +154,3 @@ def published_port(container: Container, port: int) -> int:
     container.reload()
     (binding,) = container.ports[f"{port}/tcp"] or []
     return int(binding["HostPort"])
-
-
-def run(container: Container, *command: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run a command in a container: its exit code and output."""
-    done = container.exec_run(list(command), environment=dict(environment or {}))
-    output = done.output if isinstance(done.output, bytes) else b"".join(done.output)
-    return int(done.exit_code or 0), output.decode(errors="replace").strip()

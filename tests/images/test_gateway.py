@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import pytest
 from docker.models.containers import Container
 
+from tests.harness.inside import run
 from tests.harness.waiting import until
-from tests.images.engine import Engine, logs, run
+from tests.images.engine import Engine, logs
 from tests.images.gateways import FRAGILE, RunningGateway, count, start_gateway, start_stub
 
 MEGABYTE = 1024 * 1024

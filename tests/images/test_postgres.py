@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import pytest
 from docker.models.containers import Container
 
+from tests.harness.inside import run
 from tests.harness.volume_files import File
 from tests.harness.waiting import until
-from tests.images.engine import Engine, exit_code, logs, run, wait_healthy
+from tests.images.engine import Engine, exit_code, logs, wait_healthy
 
 PASSWORD = 'it\'s a "pass\\word" $(of) the test'
 DATA = "/var/lib/postgresql/data"

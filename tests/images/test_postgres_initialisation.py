@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from docker.models.containers import Container
 
+from tests.harness.inside import run
 from tests.harness.volume_files import File
 from tests.harness.waiting import until
-from tests.images.engine import Engine, exit_code, logs, run, wait_healthy
+from tests.images.engine import Engine, exit_code, logs, wait_healthy
 from tests.images.test_postgres import DATA, ENVIRONMENT, PASSWORD, TMPFS, query, start
 
 WAITING_SCRIPT = File("echo waiting; until [ -e /tmp/go ]; do sleep 0.05; done; echo gone on\n")

@@ -9,8 +9,9 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from components.redis import access_list
+from tests.harness.inside import run
 from tests.harness.volume_files import File
-from tests.images.engine import Engine, exit_code, logs, run, wait_healthy
+from tests.images.engine import Engine, exit_code, logs, wait_healthy
 
 PASSWORD = "the password of the backend"
 ACL = access_list("backend_a", PASSWORD, "of-the-administrator")

@@ -15,10 +15,10 @@ from components.monitoring.notifying import alertmanager_configuration
 from components.monitoring.rules import rules_file
 from components.monitoring.scraping import prometheus_configuration
 from components.settings import EmailSettings, MonitoringSettings, StackSettings
-from tests.harness.inside import get
+from tests.harness.inside import get, run
 from tests.harness.volume_files import File
 from tests.harness.waiting import until
-from tests.images.engine import Engine, exit_code, logs, run, wait_healthy
+from tests.images.engine import Engine, exit_code, logs, wait_healthy
 from tests.images.rule_cases_resources import LOST
 
 SETTINGS = StackSettings()

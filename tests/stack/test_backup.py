@@ -28,6 +28,7 @@ from ops.backup.make import DATABASE
 from ops.backup.sealed import Keys
 from ops.container_commands import COMPONENTS
 from tests.harness.checkout import ROOT, Checkout, Run, containers_of, new_name, of_stack, swept
+from tests.harness.inside import run
 
 FAILED, USAGE, REFUSED, NOT_VERIFIED = 1, 2, 3, 4
 ROWS = 2_000
@@ -70,13 +71,12 @@ class Kept:
     def psql(self, sql: str) -> str:
         (postgres,) = containers_of(self.engine, self.name, "postgres")
         command = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "medianest", "-c", sql]
-        code, said = postgres.exec_run([*command, "medianest"])
-        assert isinstance(said, bytes)
-        assert code == 0, said.decode()
-        return said.decode().strip()
+        code, said = run(postgres, *command, "medianest")
+        assert code == 0, said
+        return said
 
     def shell(self, script: str) -> None:
-        code, said = containers_of(self.engine, self.name, "backend")[0].exec_run(["sh", "-euc", script])
+        code, said = run(containers_of(self.engine, self.name, "backend")[0], "sh", "-euc", script)
         assert code == 0, said
 
     def data(self) -> Data:

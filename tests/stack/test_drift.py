@@ -12,10 +12,10 @@ from docker.models.containers import Container
 
 from tests.harness.by_hand import made_anew, rewrite
 from tests.harness.checkout import MINIMAL, STAGING, Checkout, Run, containers_of, new_name, swept
+from tests.harness.inside import run
 from tests.harness.load.load import steady_load
 from tests.harness.load.plan import reads
 from tests.harness.volume_files import File
-from tests.images.engine import run
 
 PER_SECOND = 50
 # Typed by a person into a variable, a file, a password: in no output.

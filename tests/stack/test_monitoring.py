@@ -22,7 +22,7 @@ from components.settings import StackSettings, load
 from tests.harness.at_fault import journal, started_at
 from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, swept
 from tests.harness.deployed_stack import WATCHING
-from tests.harness.inside import get
+from tests.harness.inside import get, output_of
 from tests.harness.waiting import until
 
 # By the issue of the figure: from the fault to the alert at Alertmanager, with readings every 5 s.
@@ -216,9 +216,7 @@ def test_the_file_of_a_secret_goes_when_the_team_takes_it_back(watched: Watched)
     consumers = ("alertmanager", "guardian")
 
     def files(consumer: str) -> frozenset[str]:
-        listed = watched.one(consumer).exec_run(["ls", "/run/secrets"], stream=False).output
-        assert isinstance(listed, bytes)
-        return frozenset(listed.decode().split())
+        return frozenset(output_of(watched.one(consumer), "ls", "/run/secrets").split())
 
     def after(*change: str) -> dict[str, frozenset[str]]:
         assert watched.checkout.pulumi("config", *change, "--stack", watched.name).code == 0
