@@ -113,7 +113,6 @@ def test_logs_are_of_the_component_that_is_asked_for(checkout: Checkout, name: s
     assert "database system is ready" not in said
 
 
-@pytest.mark.parametrize("component", ["backend", "redis", "gateway"])
 def test_what_the_guides_show_runs_on_it(checkout: Checkout, name: str) -> None:
     """Those of their commands that only look; what the others do is what other tests are about."""
     shown = {
@@ -127,6 +126,7 @@ def test_what_the_guides_show_runs_on_it(checkout: Checkout, name: str) -> None:
         checkout.expect(*words)
 
 
+@pytest.mark.parametrize("component", ["backend", "redis", "gateway"])
 def test_a_stopped_container_is_seen_and_mended(
     checkout: Checkout, engine: docker.DockerClient, name: str, url: str, component: str
 ) -> None:
