@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Document = Mapping[str, Any]
 TIMEOUT_SECONDS = 60
+SSH = "ssh://"
 
 
 def connect(environment: Mapping[str, str]) -> APIClient:
@@ -27,22 +29,37 @@ def connect(environment: Mapping[str, str]) -> APIClient:
             # Asked first: the SDK is slow to load, and leaves the socket open that did not connect.
             with socket.socket(socket.AF_UNIX) as probe:
                 probe.connect(address.removeprefix("unix://"))
+        if not address.startswith(SSH):
+            # The SDK would load it all the same, which takes a tenth of a second.
+            sys.modules.setdefault("paramiko", None)  # type: ignore[arg-type]
         from docker import APIClient
-        from docker.errors import DockerException
         from docker.utils import kwargs_from_env
 
         try:
             return APIClient(
                 **kwargs_from_env(environment=dict(environment)), version="auto", timeout=TIMEOUT_SECONDS
             )
-        except DockerException as error:
+        except failures(address) as error:
             raise ConnectionError(str(error)) from error
     except OSError as error:
         raise OperationError(
             f"no Docker engine answers at {address}",
-            "Start it, or run: ./medianest setup. DOCKER_HOST and `docker context` choose another one.",
+            f"{error}. This has to work without a question: ssh {address.removeprefix(SSH)} docker version"
+            if address.startswith(SSH)
+            else "Start it, or run: ./medianest setup. DOCKER_HOST and `docker context` choose another one.",
             ExitCode.REFUSED,
         ) from error
+
+
+def failures(address: str) -> tuple[type[Exception], ...]:
+    """What the SDK raises where nobody answers: over SSH also what its library does."""
+    from docker.errors import DockerException
+
+    if not address.startswith(SSH):
+        return (DockerException,)
+    from paramiko import SSHException
+
+    return DockerException, SSHException
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,13 @@ class StartUpWatch:
             self._time_is_up(identifier)
 
     def _stop(self) -> None:
-        self._stream.close()
+        from docker.errors import DockerException
+
+        try:
+            self._stream.close()
+        except DockerException:
+            # Over SSH a stream ends with its connection alone.
+            self._events.close()
         self._thread.join(timeout=5)
         for timer in self._timers:
             timer.cancel()

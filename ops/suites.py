@@ -11,7 +11,8 @@ from pathlib import Path
 from ops.paths import project_root
 
 SHELL_LINE = re.compile(rb"#!\S*/(?:env )?(?:ba|da)?sh\b")
-TYPED = ("__main__.py", "components", "ops", "guardian", "benchmarks", "tests")
+TYPED = ("__main__.py", "components", "ops", "guardian", "benchmarks", "documentation", "tests")
+WORKFLOWS = "tests/review/test_workflows.py"
 # `verify` runs these, and so do the tests of whole stacks through it.
 CHECKS_OF_A_RUNNING_STACK = ("--ignore=tests/stack/verify", "--ignore=tests/stack/app")
 
@@ -67,8 +68,16 @@ def suites() -> list[Suite]:
         ),
         Suite("dockerfiles", (str(tools / "hadolint"), "--no-color", *dockerfiles(root)), static=True),
         Suite("scripts", (str(tools / "shellcheck"), *shell_scripts(root)), static=True),
+        Suite("workflows", (python, "-m", "pytest", WORKFLOWS), static=True),
+        Suite(
+            "docs",
+            (python, "-m", "mkdocs", "build", "--strict", "--quiet"),
+            static=True,
+            # It tells on each run that its successor is another program: see CONTRIBUTING.md.
+            variables={"NO_MKDOCS_2_WARNING": "1"},
+        ),
         Suite("unit", (python, "-m", "pytest", "-n", "2", "tests/unit"), static=True),
-        Suite("review", (python, "-m", "pytest", "tests/review")),
+        Suite("review", (python, "-m", "pytest", "tests/review", f"--ignore={WORKFLOWS}")),
         Suite("images", (python, "-m", "pytest", "tests/images")),
         Suite("guardian", (python, "-m", "pytest", "tests/guardian")),
         Suite("browser", (python, "-m", "pytest", "tests/browser"), quick=False, browser=True),

@@ -83,7 +83,7 @@ SERVICE_SECRETS: Mapping[str, SecretSettings] = {
 class VolumeSettings(Settings):
     """A volume of the backend's, kept for the life of the stack and shared by its replicas."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description="Unique in the stack.")]
     path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]+$", description="Mount point in the container.")]
 
 
@@ -108,7 +108,7 @@ class BackendSettings(Settings):
     user: Annotated[str, Field(pattern=r"^[1-9][0-9]*$")] = Field(
         "1001", description="Numeric user id that runs it and owns its secret files."
     )
-    replicas: int = Field(1, ge=1, le=50)
+    replicas: int = Field(1, ge=1, le=50, description="Containers that serve side by side.")
     health: HealthSettings = HealthSettings()
     healing: HealingSettings = HealingSettings()
     drain_seconds: int = Field(
@@ -119,7 +119,10 @@ class BackendSettings(Settings):
         {"jwt_secret": SecretSettings(length=64, minimum_length=32, previous=True)},
         description="Secrets of its own, by name. database_url and redis_url come with the services.",
     )
-    volumes: list[VolumeSettings] = Field([VolumeSettings(name="media", path="/var/lib/medianest/media")])
+    volumes: list[VolumeSettings] = Field(
+        [VolumeSettings(name="media", path="/var/lib/medianest/media")],
+        description="What it keeps on disk, for all its replicas.",
+    )
     limits: LimitSettings = LimitSettings(memory_mb=512)
 
     @field_validator("secrets")

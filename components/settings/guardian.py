@@ -12,15 +12,15 @@ from components.settings.base import HostAddress, LimitSettings, Port, Settings
 class BudgetSettings(Settings):
     """How much is done to one service before people are called instead."""
 
-    actions: int = Field(5, ge=1, le=100)
-    minutes: float = Field(10, gt=0)
+    actions: int = Field(5, ge=1, le=100, description="So many actions on it …")
+    minutes: float = Field(10, gt=0, description="… within so long.")
 
 
 class BackoffSettings(Settings):
     """Between two actions on one container: doubled with each, and a little longer or shorter by chance."""
 
-    first_seconds: float = Field(10, gt=0)
-    longest_seconds: float = Field(300, gt=0)
+    first_seconds: float = Field(10, gt=0, description="After the first action.")
+    longest_seconds: float = Field(300, gt=0, description="It is never longer than this.")
 
     @model_validator(mode="after")
     def _in_order(self) -> BackoffSettings:
@@ -32,10 +32,10 @@ class BackoffSettings(Settings):
 class ReportSettings(Settings):
     """How often the stack reports on itself, and how long reports are kept."""
 
-    memory_minutes: float = Field(5, gt=0)
-    health_minutes: float = Field(1, gt=0)
-    workers_hours: float = Field(24, gt=0)
-    keep_days: int = Field(30, ge=1)
+    memory_minutes: float = Field(5, gt=0, description="Between two reports on memory.")
+    health_minutes: float = Field(1, gt=0, description="Between two reports on health.")
+    workers_hours: float = Field(24, gt=0, description="Between two reports on the worker processes.")
+    keep_days: int = Field(30, ge=1, description="Reports older than this go.")
 
 
 class EngineSettings(Settings):

@@ -18,8 +18,8 @@ MailAddress = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 class Levels(Settings):
     """Where a figure is worth a warning, and where it is critical: the higher, the worse."""
 
-    warning: float = Field(gt=0)
-    critical: float = Field(gt=0)
+    warning: float = Field(gt=0, description="Above this it is worth a look.")
+    critical: float = Field(gt=0, description="Above this something has to happen.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Levels:
@@ -31,8 +31,8 @@ class Levels(Settings):
 class LevelsDown(Settings):
     """The same for a figure that is the worse the lower it is."""
 
-    warning: Percent
-    critical: Percent
+    warning: Percent = Field(description="Below this it is worth a look.")
+    critical: Percent = Field(description="Below this something has to happen.")
 
     @model_validator(mode="after")
     def _in_order(self) -> LevelsDown:
@@ -65,8 +65,12 @@ class AlertSettings(Settings):
     restarts: Levels = Field(
         Levels(warning=3, critical=5), description="Of one container by the engine, within 15 minutes."
     )
-    disk_free_percent: LevelsDown = LevelsDown(warning=15, critical=5)
-    host_memory_free_percent: LevelsDown = LevelsDown(warning=10, critical=5)
+    disk_free_percent: LevelsDown = Field(
+        LevelsDown(warning=15, critical=5), description="Room on the disk with Docker's data."
+    )
+    host_memory_free_percent: LevelsDown = Field(
+        LevelsDown(warning=10, critical=5), description="Memory of the host that programs may still get."
+    )
     objective_percent: Annotated[float, Field(ge=90, lt=100)] = Field(
         99.9, description="Requests that are to succeed in 30 days; what is left is the error budget."
     )
@@ -80,18 +84,18 @@ class AlertSettings(Settings):
 class EmailSettings(Settings):
     """Where e-mails go. The password, where the server wants one, is the secret `smtp_password`."""
 
-    to: Annotated[list[MailAddress], Field(min_length=1)]
-    sender: MailAddress
+    to: Annotated[list[MailAddress], Field(min_length=1, description="Who gets them.")]
+    sender: MailAddress = Field(description="Whom they come from.")
     server: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$", description="HOST:PORT")]
-    user: str | None = None
+    user: str | None = Field(None, description="Account on the server; null where it wants none.")
     tls: bool = Field(True, description="Refuse a server without STARTTLS.")
 
 
 class PrometheusSettings(Settings):
     """What keeps the figures. The older of both bounds goes first."""
 
-    retention_days: int = Field(15, ge=1)
-    retention_mb: int = Field(512, ge=64)
+    retention_days: int = Field(15, ge=1, description="Figures older than this go.")
+    retention_mb: int = Field(512, ge=64, description="On disk, in MB; the oldest figures go beyond it.")
     limits: LimitSettings = LimitSettings(memory_mb=192)
 
 

@@ -13,8 +13,8 @@ from components.settings.base import Settings
 class PinnedImage(Settings):
     """An image of the engine's own: it cannot be pulled from anywhere."""
 
-    name: str
-    id: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    name: str = Field(description="Its name and tag.")
+    id: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", description="The engine's id of it.")]
 
 
 class PinSettings(Settings):
@@ -28,7 +28,9 @@ class PinSettings(Settings):
     since: str = Field(description="When it was pinned, in UTC.")
     image: PinnedImage
     content: str = Field(description="The hash of what the image was built from.")
-    settings: BackendSettings = Field(description="The backend's settings of that release.")
+    settings: BackendSettings = Field(
+        description="The backend's settings of that release, as `medianest:backend` has them."
+    )
 
 
 class IdleSettings(Settings):

@@ -13,13 +13,13 @@ class PostgresSettings(Settings):
     """The database."""
 
     image: str | None = Field(None, description="An official postgres image; null for our own.")
-    database: Identifier = "medianest"
+    database: Identifier = Field("medianest", description="The database that backends use.")
     user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,50}$")] = Field(
         "medianest",
         description="The administrator. Backends log in as USER_a or USER_b, by turns with each rotation.",
     )
-    max_connections: int = Field(100, ge=10)
-    shared_buffers_mb: int = Field(64, ge=16)
+    max_connections: int = Field(100, ge=10, description="Of all backends together, and of who watches.")
+    shared_buffers_mb: int = Field(64, ge=16, description="Memory in MB that it caches pages in.")
     limits: LimitSettings = LimitSettings(memory_mb=512)
 
 
@@ -27,9 +27,9 @@ class RedisSettings(Settings):
     """The cache."""
 
     image: str | None = Field(None, description="An official redis image; null for our own.")
-    maxmemory_mb: int = Field(64, ge=8)
+    maxmemory_mb: int = Field(64, ge=8, description="Memory in MB for values; then the policy decides.")
     maxmemory_policy: Literal["allkeys-lru", "allkeys-lfu", "volatile-lru", "volatile-lfu", "noeviction"] = (
-        "allkeys-lru"
+        Field("allkeys-lru", description="Which keys go when that is full.")
     )
     limits: LimitSettings = LimitSettings(memory_mb=192)
 
@@ -48,5 +48,5 @@ class GatewaySettings(Settings):
     )
     request_timeout_seconds: float = Field(10.0, gt=0, description="For a request's header to arrive.")
     response_timeout_seconds: float = Field(30.0, gt=0, description="For a backend to answer.")
-    max_connections: int = Field(2000, ge=10)
+    max_connections: int = Field(2000, ge=10, description="Of clients at the same time; more wait.")
     limits: LimitSettings = LimitSettings(memory_mb=128)

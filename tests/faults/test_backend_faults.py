@@ -21,6 +21,7 @@ import requests
 from docker.models.containers import Container
 
 from tests.harness.backend_container import BackendContainer
+from tests.harness.fault_results import measured
 from tests.harness.inside import output_of
 from tests.harness.load.account import log_in
 from tests.harness.load.load import Load
@@ -92,6 +93,8 @@ def under_load(backend: BackendContainer, *allowed: str, cancelling: bool = Fals
         yield load
         backend.wait_until_healthy(45)
         time.sleep(AFTER_SECONDS)
+    slowest = max(load.slowest.values(), default=0)
+    measured(f"{load.failed} of {load.sent} requests failed, the slowest took {slowest:.1f} s")
     account.assert_nothing_is_lost()
     assert load.unexpected(allowed) == {}
     assert all(one.failed < one.sent for one in load.kinds.values() if one.sent)
@@ -125,6 +128,9 @@ FAULTS: list[Fault] = [killed, paused, restarted]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.fault(
+    "Redis killed, paused, restarted", "no request fails; cached reads stay fast; nothing leaks"
+)
 def test_redis(
     running: BackendContainer, beside: Services, fault: Callable[[Container, list[str]], None]
 ) -> None:
@@ -135,12 +141,17 @@ def test_redis(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.fault(
+    "Postgres killed, paused, restarted",
+    "503 with `Retry-After` at worst; no acknowledged write is lost; nothing leaks",
+)
 def test_postgres(running: BackendContainer, beside: Services, fault: Fault) -> None:
     with under_load(running, *TOLD) as load:
         fault(beside.postgres, ["pg_isready", "-q", "-h", "127.0.0.1"])
     assert max(load.slowest.values()) < 10
 
 
+@pytest.mark.fault("Redis is full", "no request fails")
 def test_redis_at_its_memory_limit(running: BackendContainer, beside: Services) -> None:
     def configure(*settings: str) -> None:
         assert output_of(beside.redis, "redis-cli", "config", "set", *settings) == "OK"
@@ -153,6 +164,9 @@ def test_redis_at_its_memory_limit(running: BackendContainer, beside: Services) 
         configure("maxmemory", "0", "maxmemory-policy", "allkeys-lru")
 
 
+@pytest.mark.fault(
+    "every connection to Postgres is taken", "503 with `Retry-After`, and all is well when they are free"
+)
 def test_a_pool_that_is_exhausted(running: BackendContainer, beside: Services) -> None:
     headers = {"Authorization": f"Bearer {running.token()}"}
     exhausted = partial(running.metric, "medianest_database_failures_total", reason="exhausted")
@@ -176,6 +190,7 @@ def test_a_pool_that_is_exhausted(running: BackendContainer, beside: Services) -
     assert max(load.slowest.values()) < 10
 
 
+@pytest.mark.fault("each worker process killed in turn", "no request fails, no job is lost")
 def test_every_worker_killed_one_after_the_other(running: BackendContainer) -> None:
     with under_load(running, *UNTOUCHED):
         for pid in running.worker_pids():
@@ -183,6 +198,7 @@ def test_every_worker_killed_one_after_the_other(running: BackendContainer) -> N
             time.sleep(0.5)
 
 
+@pytest.mark.fault("all worker processes killed at once, three times", "no request fails, no job is lost")
 def test_all_workers_killed_at_once(running: BackendContainer) -> None:
     with under_load(running, *UNTOUCHED):
         for _ in range(3):
@@ -191,11 +207,13 @@ def test_all_workers_killed_at_once(running: BackendContainer) -> None:
             time.sleep(1)
 
 
+@pytest.mark.fault("clients that go away in the middle", "other requests do not fail; nothing leaks")
 def test_requests_cancelled_at_random(running: BackendContainer) -> None:
     with under_load(running, *UNTOUCHED, cancelling=True):
         time.sleep(6)
 
 
+@pytest.mark.fault("the backend killed under load", "no acknowledged write and no accepted picture is lost")
 def test_the_backend_killed(running: BackendContainer) -> None:
     with under_load(running, *CUT):
         running.container.kill("SIGKILL")
@@ -204,6 +222,7 @@ def test_the_backend_killed(running: BackendContainer) -> None:
         running.container.start()
 
 
+@pytest.mark.fault("the backend asked to stop under load", "it ends with exit code 0, and nothing is lost")
 def test_asked_to_stop_under_load_it_ends_cleanly(running: BackendContainer) -> None:
     with under_load(running, *CUT):
         running.container.kill("SIGTERM")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.harness.backend_container import BackendContainer
+from tests.harness.fault_results import measured
 from tests.harness.pictures import png
 
 pytestmark = pytest.mark.slow
@@ -93,17 +94,20 @@ def send(backend: BackendContainer, kind: Kind, count: int, first: int) -> Count
 
 
 @pytest.mark.parametrize("kind", [health, read, listing, rename, verify_token, login, upload])
+@pytest.mark.fault("ten thousand operations of each kind", "memory is where it was")
 def test_memory_is_where_it_was(running: BackendContainer, kind: Kind) -> None:
     assert set(send(running, kind, WARM_UP, 0)) <= {200, 202}
     before = running.metric("process_resident_memory_bytes")
     answers = send(running, kind, OPERATIONS, WARM_UP)
     after = running.metric("process_resident_memory_bytes")
-    print(f"{kind.__name__}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB after, {dict(answers)}")
+    measured(f"{before / 1e6:.1f} MB before, {after / 1e6:.1f} MB after")
+    print(kind.__name__, dict(answers))
     assert set(answers) <= {200, 202}
     assert answers.total() == OPERATIONS
     assert after < before * GROWTH
 
 
+@pytest.mark.fault("a pool that had to grow", "it is small again")
 def test_the_pool_is_small_again(running: BackendContainer) -> None:
     deadline = time.monotonic() + POOL_SECONDS
     while running.metric("medianest_database_connections") > SMALLEST_POOL and time.monotonic() < deadline:

@@ -15,6 +15,7 @@ import requests
 from components.build_context import base_image
 from tests.harness.built_images import BuiltImages
 from tests.harness.checkout import ROOT, STAGING, Checkout, new_name
+from tests.harness.fault_results import measured
 from tests.harness.load.account import Account, demo_account
 from tests.harness.other_machine import OtherMachine
 from tests.harness.waiting import until
@@ -85,6 +86,10 @@ def without_power(machine: OtherMachine) -> None:
 
 
 @pytest.mark.parametrize("happens", [restarted, without_power])
+@pytest.mark.fault(
+    "the engine is restarted; the machine loses its power",
+    "all comes back by itself, with every acknowledged write",
+)
 def test_all_comes_back_by_itself(stack: Deployed, happens: Callable[[OtherMachine], None]) -> None:
     with stack.user.loading(happens.__name__) as load:
         began = time.monotonic()
@@ -95,7 +100,7 @@ def test_all_comes_back_by_itself(stack: Deployed, happens: Callable[[OtherMachi
         until(stack.is_well, "it comes back", gone + BACK_SECONDS - engine_back)
         back = time.monotonic() - began
         time.sleep(4)
-    print(f"the engine is back after {engine_back - gone:.1f} s, all after {back - gone:.1f} s")
+    measured(f"the engine is back after {engine_back - gone:.1f} s, all after {back - gone:.1f} s")
     failures = [failure for seen in load.failures.values() for failure in seen]
     assert failures, "the load did not notice"
     before_or_after = [one for one in failures if one[1] < gone or one[0] > back + MARGIN_SECONDS]
@@ -103,6 +108,7 @@ def test_all_comes_back_by_itself(stack: Deployed, happens: Callable[[OtherMachi
     stack.user.assert_nothing_is_lost()
 
 
+@pytest.mark.fault("what both have left", "`up` has nothing to do")
 def test_nothing_is_left_to_mend(stack: Deployed) -> None:
     run = stack.checkout.expect("up", stack.name, "--no-fast", "--no-verify", "--json")
     changes = {kind: count for kind, count in run.document()["changes"].items() if count}

@@ -35,6 +35,7 @@ def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
         yield deployed
 
 
+@pytest.mark.fault("backend killed (`docker kill`)", "it is started; no request fails")
 def test_a_killed_backend_is_started_and_no_request_fails(stack: Watched) -> None:
     """By the engine's API, after which the engine leaves it down."""
     killed = stack.of("backend")[0]
@@ -54,6 +55,7 @@ def assert_healed(outcome: Outcome, action: str) -> None:
     assert outcome.recovered < RECOVERED_SECONDS
 
 
+@pytest.mark.fault("backend crashed", "left to the engine; no request fails")
 def test_a_backend_that_crashes_once_is_left_to_the_engine(stack: Watched) -> None:
     crashed = stack.of("backend")[0]
     with stack.fault("backend crashed") as outcome:
@@ -63,6 +65,7 @@ def test_a_backend_that_crashes_once_is_left_to_the_engine(stack: Watched) -> No
     assert outcome.failed == 0
 
 
+@pytest.mark.fault("backend hung", "it is restarted; only what it had taken is lost")
 def test_a_hung_backend_is_restarted_and_no_request_fails(stack: Watched) -> None:
     hung, other = stack.of("backend")
     before = started_at(other)
@@ -76,6 +79,7 @@ def test_a_hung_backend_is_restarted_and_no_request_fails(stack: Watched) -> Non
     assert stack.journal(kind="action", outcome="begun", container=hung.name, what="restart")[-1]["evidence"]
 
 
+@pytest.mark.fault("backend's memory grows", "it is restarted before its limit; no request fails")
 def test_a_backend_whose_memory_grows_is_restarted_before_its_limit(stack: Watched) -> None:
     grown, other = stack.of("backend")
     before = started_at(other)
@@ -93,6 +97,7 @@ def test_a_backend_whose_memory_grows_is_restarted_before_its_limit(stack: Watch
     assert started_at(other) == before
 
 
+@pytest.mark.fault("Postgres killed", "it is started; backends are left alone")
 def test_postgres_killed_is_started_and_backends_are_left_alone(stack: Watched) -> None:
     backends = {item.name: started_at(item) for item in stack.of("backend")}
     with stack.fault("Postgres killed") as outcome:
@@ -102,6 +107,7 @@ def test_postgres_killed_is_started_and_backends_are_left_alone(stack: Watched) 
     assert {item.name: started_at(item) for item in stack.of("backend")} == backends
 
 
+@pytest.mark.fault("Redis killed", "it is started; no request fails")
 def test_redis_killed_is_started_and_no_request_fails(stack: Watched) -> None:
     with stack.fault("Redis killed") as outcome:
         stack.one("redis").kill("SIGKILL")
@@ -110,6 +116,7 @@ def test_redis_killed_is_started_and_no_request_fails(stack: Watched) -> None:
     assert outcome.failed == 0
 
 
+@pytest.mark.fault("Redis paused", "a page, nothing else; no request fails")
 def test_redis_paused_is_left_to_who_paused_it(stack: Watched) -> None:
     redis = stack.one("redis")
     with stack.fault("Redis paused") as outcome:
@@ -123,6 +130,7 @@ def test_redis_paused_is_left_to_who_paused_it(stack: Watched) -> None:
     assert outcome.failed == 0
 
 
+@pytest.mark.fault("Redis cut off its network", "a page, nothing else; no request fails")
 def test_redis_cut_from_its_network_is_paged(stack: Watched) -> None:
     redis = stack.one("redis")
     (name,) = redis.attrs["NetworkSettings"]["Networks"]
@@ -143,6 +151,7 @@ def cut_off(stack: Watched, container: Container) -> bool:
     return any("no network" in page["why"] for page in pages)
 
 
+@pytest.mark.fault("gateway killed", "it is started")
 def test_a_killed_gateway_is_started(stack: Watched) -> None:
     with stack.fault("gateway killed") as outcome:
         stack.one("gateway").kill("SIGKILL")
@@ -150,6 +159,7 @@ def test_a_killed_gateway_is_started(stack: Watched) -> None:
     assert_healed(outcome, "start gateway")
 
 
+@pytest.mark.fault("Prometheus killed", "it is started; no request fails")
 def test_prometheus_killed_is_started(stack: Watched) -> None:
     with stack.fault("Prometheus killed") as outcome:
         stack.one("prometheus").kill("SIGKILL")
@@ -158,6 +168,7 @@ def test_prometheus_killed_is_started(stack: Watched) -> None:
     assert outcome.failed == 0
 
 
+@pytest.mark.fault("guardian killed", "the engine starts it, and it remembers; no request fails")
 def test_a_killed_guardian_comes_back_and_remembers(stack: Watched) -> None:
     before = len(stack.journal(kind="action"))
     with stack.fault("guardian killed") as outcome:
@@ -169,6 +180,7 @@ def test_a_killed_guardian_comes_back_and_remembers(stack: Watched) -> None:
     assert len(stack.journal(kind="action")) == before
 
 
+@pytest.mark.fault("Redis killed while a deploy goes on", "nothing is done before the deploy has ended")
 def test_a_deploy_is_left_alone(stack: Watched) -> None:
     own = {labels.STACK: stack.name, labels.OWNER: stack.owner}
     redis = stack.one("redis")
@@ -186,6 +198,7 @@ def test_a_deploy_is_left_alone(stack: Watched) -> None:
     assert stack.journal(kind="decision", outcome="waiting", container=redis.name)
 
 
+@pytest.mark.fault("stopped by somebody, foreign, a slow client", "left alone")
 def test_what_is_stopped_foreign_or_slow_is_left_alone(stack: Watched) -> None:
     exporter = stack.one("node-exporter")
     # Of this very stack by its name, and a backend by its image's labels; somebody else's all the same.

@@ -24,6 +24,7 @@ from ops.child import session_members
 from ops.lock import Lock, is_pulumi, read_locks
 from tests.harness.checkout import STAGING, Checkout, new_name, of_stack, swept
 from tests.harness.disk import fill, small_disk
+from tests.harness.fault_results import measured
 from tests.harness.processes import arguments, kill_with_all_that_it_started, tree, with_command_line
 from tests.harness.waiting import until
 
@@ -88,6 +89,10 @@ def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.mark.parametrize("first", [0, *(pytest.param(later, marks=pytest.mark.slow) for later in (1, 2))])
+@pytest.mark.fault(
+    "`up` and all below it killed behind an event of the engine",
+    "what served serves on, and the next `up` mends it",
+)
 def test_one_command_mends_it(stack: Deployed, first: int) -> None:
     """Killed behind every third event of a deploy; all three together: behind every one."""
     for moment in itertools.count(first, STRIDE):
@@ -98,11 +103,13 @@ def test_one_command_mends_it(stack: Deployed, first: int) -> None:
         stack.assert_serves()
         began = time.monotonic()
         run = stack.checkout.expect("up", stack.name, "--no-verify")
-        print(f"killed behind {killed_behind}: mended in {time.monotonic() - began:.1f} s\n{run.err}")
+        measured(f"{time.monotonic() - began:.1f} s until it is mended")
+        print(f"killed behind {killed_behind}\n{run.err}")
         assert_all_is_well(stack, killed_behind)
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["the next at once", "the next later"])
+@pytest.mark.fault("`medianest` killed alone", "its Pulumi ends in order, and the next command waits for it")
 def test_killed_alone_it_leaves_no_pulumi_at_work(stack: Deployed, at_once: bool) -> None:
     """Pulumi lets what it has begun end, saves the state and gives the lock back."""
     stack.change()
@@ -124,6 +131,7 @@ def test_killed_alone_it_leaves_no_pulumi_at_work(stack: Deployed, at_once: bool
     assert_all_is_well(stack, "medianest alone")
 
 
+@pytest.mark.fault("`up` killed during a build", "the engine gives the build up; the next `up` deploys")
 def test_killed_during_a_build(stack: Deployed) -> None:
     dockerfile = stack.checkout.root / "app" / "Dockerfile"
     written, pause = dockerfile.read_text(), f"sleep 60.{uuid.uuid4().int % 10**6}"
@@ -140,6 +148,9 @@ def test_killed_during_a_build(stack: Deployed) -> None:
     assert_all_is_well(stack, "a build")
 
 
+@pytest.mark.fault(
+    "the disk of the state gets full during an update", "told; what served serves on; the next `up` mends it"
+)
 def test_the_disk_of_the_state_gets_full_meanwhile(stack: Deployed) -> None:
     stack.change()
     events = stack.events()

@@ -12,6 +12,7 @@ from docker.models.containers import Container
 
 from tests.guardian.guarded import CRASHES, LIVES, Guarded
 from tests.harness.at_fault import healthy, signal, started_at
+from tests.harness.fault_results import measured
 from tests.harness.waiting import until
 
 # A look each second, evidence 3 s at most, and a machine that is slower than this one.
@@ -38,6 +39,7 @@ def stack_seen(stack: Guarded) -> float:
     return float(line.split()[1])
 
 
+@pytest.mark.fault("a container killed", "it is started, its evidence kept")
 def test_a_killed_container_is_started_with_the_evidence_kept(stack: Guarded, gateway: Container) -> None:
     killed = stack.start("redis", f"echo its last words; {LIVES}")
     killed.kill("SIGKILL")
@@ -54,6 +56,7 @@ def test_a_killed_container_is_started_with_the_evidence_kept(stack: Guarded, ga
     killed.remove(force=True)
 
 
+@pytest.mark.fault("a backend hangs", "it is restarted, the other is not touched")
 def test_a_hung_backend_is_restarted_and_the_other_is_not_touched(stack: Guarded, gateway: Container) -> None:
     stack_postgres = stack.start("postgres")
     hung, other = stack.start("backend", release="r1"), stack.start("backend", release="r1")
@@ -69,9 +72,10 @@ def test_a_hung_backend_is_restarted_and_the_other_is_not_touched(stack: Guarded
     ] == ["restart"]
     assert started_at(other) == before
     assert stack.journal(kind="action", container=other.name) == []
-    print(f"hung for {took:.1f} s, detection included")
+    measured(f"hung for {took:.1f} s, detection included")
 
 
+@pytest.mark.fault("an alert asks for a restart of the backend", "one replica after the other")
 def test_an_alert_restarts_one_replica_after_the_other(stack: Guarded, gateway: Container) -> None:
     assert requests.post(f"{stack.url}/alerts", json={}, timeout=5).status_code == 401
     backends = stack.client.containers.list(
@@ -107,6 +111,7 @@ def own(stack: Guarded) -> list[str]:
     return [f"medianest.stack={stack.stack}", f"medianest.owner={stack.owner}"]
 
 
+@pytest.mark.fault("a container killed during a deploy", "nothing is done")
 def test_during_a_deploy_nothing_is_done(stack: Guarded, gateway: Container) -> None:
     mark = stack.client.volumes.create(labels=stack.labels("deploying"))
     try:
@@ -125,6 +130,7 @@ def test_during_a_deploy_nothing_is_done(stack: Guarded, gateway: Container) -> 
     killed.remove(force=True)
 
 
+@pytest.mark.fault("stopped, paused, foreign", "left alone")
 def test_what_is_stopped_paused_or_foreign_is_left_alone(stack: Guarded, gateway: Container) -> None:
     stopped, paused = stack.start("prometheus"), stack.start("alertmanager")
     foreign = stack.start("redis", owner="somebodyelse")
@@ -143,6 +149,7 @@ def test_what_is_stopped_paused_or_foreign_is_left_alone(stack: Guarded, gateway
     paused.unpause()
 
 
+@pytest.mark.fault("a crash loop", "given up with a page, also after the guardian was killed")
 def test_a_crash_loop_ends_in_a_page_which_a_killed_guardian_remembers(
     stack: Guarded, gateway: Container
 ) -> None:

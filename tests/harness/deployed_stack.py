@@ -31,6 +31,7 @@ from components.engine_exec import feed
 from components.hardening.kinds import LOADER, kind_of
 from components.hardening.rule import Observed
 from components.settings import LimitSettings, StackSettings
+from ops.preflight.facts import is_local
 
 # What watches a stack, where it is watched: component and the user that runs it.
 WATCHING = {
@@ -130,7 +131,9 @@ class Running:
         """
         listed = self.container.top(ps_args="-eo uid,pid")["Processes"]
         pids = [int(row[1]) for row in listed]
-        read = self._read_here if os.access(f"/proc/{pids[0]}/environ", os.R_OK) else self._read_inside
+        # Of an engine elsewhere the same number is another process here.
+        here = is_local(os.environ) and os.access(f"/proc/{pids[0]}/environ", os.R_OK)
+        read = self._read_here if here else self._read_inside
         if read == self._read_inside:
             pids = [int(pid) for pid in self.shell.run("ls /proc | grep -E '^[0-9]+$'").stdout.split()]
         found = []

@@ -15,6 +15,7 @@ from docker.models.containers import Container
 from components import labels
 from tests.harness.at_fault import healthy, journal
 from tests.harness.checkout import STAGING, Checkout, containers_of, new_name, swept
+from tests.harness.fault_results import measured
 from tests.harness.load.load import Load, steady_load
 from tests.harness.load.plan import reads
 from tests.harness.waiting import until
@@ -40,6 +41,14 @@ class Outcome:
     actions: list[str] = field(default_factory=list)
     sent: int = 0
     failed: int = 0
+
+    @property
+    def in_words(self) -> str:
+        """The same in a sentence."""
+        times = "" if self.detected is None else f"acted on after {self.detected:.1f} s"
+        well = "" if self.recovered is None else f"well {self.recovered:.1f} s later"
+        failed = f"{self.failed} of {self.sent} requests failed"
+        return ", ".join(part for part in (times, well, failed) if part)
 
     def __str__(self) -> str:
         def shown(seconds: float | None) -> str:
@@ -105,6 +114,7 @@ class Watched:
             outcome.recovered = ended - acted[0]["at"]
         outcome.sent, outcome.failed = load.sent, load.failed
         self.table.append(outcome)
+        measured(outcome.in_words)
         print(outcome, flush=True)
 
 

@@ -63,6 +63,7 @@ def test_a_changed_configuration_is_taken_over_without_a_dropped_request(gateway
     assert gateway.request(method="POST", body=body).status == 200
 
 
+@pytest.mark.fault("a configuration that is not valid", "refused; the one before serves on")
 def test_a_bad_configuration_is_refused_and_the_one_before_serves_on(gateway: RunningGateway) -> None:
     before = logs(gateway.container).count("gateway: reloading")
     gateway.configure("frontend clients\n    bind :8080\n    nonsense here\n")
@@ -75,6 +76,7 @@ def test_a_bad_configuration_is_refused_and_the_one_before_serves_on(gateway: Ru
     assert gateway.request().status == 200
 
 
+@pytest.mark.fault("a backend dies", "no read fails; it is used again when it is back")
 def test_a_backend_that_dies_fails_no_read_and_is_used_again_when_it_is_back(gateway: RunningGateway) -> None:
     victim = gateway.stub()
     gateway.wait_for_servers(3)
@@ -102,6 +104,10 @@ def test_a_backend_that_warms_up_gets_no_request(gateway: RunningGateway) -> Non
     until(lambda: gateway.named_servers() == 2, "the end of it")
 
 
+@pytest.mark.fault(
+    "the address of a dead backend is given to one that still starts",
+    "no request goes to it before it is ready",
+)
 def test_who_takes_the_address_of_a_dead_one_gets_no_request_before_it_is_ready(
     gateway: RunningGateway,
 ) -> None:

@@ -272,6 +272,7 @@ def test_a_backup_can_be_verified_later(kept: Kept, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [lambda content: content[:-1], lambda content: content[:99] + b"x" + content[100:]]
 )
+@pytest.mark.fault("a damaged backup", "refused before anything is touched")
 def test_a_damaged_file_is_refused_before_anything_is_touched(
     kept: Kept, file: Path, before: Data, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
@@ -297,6 +298,7 @@ def test_a_backup_of_another_stack_is_refused(kept: Kept, file: Path) -> None:
     assert f"--from {kept.name}" in problem(run)
 
 
+@pytest.mark.fault("the disk gets full during a backup", "told; nothing of it is left")
 def test_a_full_disk_leaves_nothing_of_a_backup(kept: Kept, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
@@ -331,6 +333,7 @@ def fill(directory: Path) -> None:
             return
 
 
+@pytest.mark.fault("a backup killed", "nothing counts as a backup; the next one clears it")
 def test_a_killed_backup_leaves_what_the_next_one_clears(kept: Kept, tmp_path: Path) -> None:
     process = kept.checkout.start("./medianest", "backup", kept.name, "--to", str(tmp_path))
     # Not one that is about to go by itself.
@@ -348,6 +351,7 @@ def test_a_killed_backup_leaves_what_the_next_one_clears(kept: Kept, tmp_path: P
 
 
 @pytest.mark.parametrize("moment", ["Restoring beside", "Putting the restored", "Starting the backends"])
+@pytest.mark.fault("a restore killed", "`--undo` takes it back, row by row and file by file")
 def test_a_killed_restore_is_taken_back(kept: Kept, file: Path, moment: str) -> None:
     kept.psql("UPDATE users SET name = 'changed since' WHERE id = 1")
     kept.shell("echo since >/notes/since; rm -f /notes/file3")
@@ -391,6 +395,7 @@ def test_a_restore_brings_back_every_row_and_file(
     assert preview.code == 0, preview.said
 
 
+@pytest.mark.fault("everything is deleted", "a backup brings every row and file back")
 def test_after_everything_is_deleted_a_backup_brings_it_back(kept: Kept, file: Path, before: Data) -> None:
     kept.checkout.expect("down", kept.name, "--delete-data", "--yes")
     assert of_stack(kept.engine, kept.name) == []

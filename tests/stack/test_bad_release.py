@@ -92,6 +92,10 @@ def does_not_build(root: Path) -> Mapping[str, Any]:
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
+@pytest.mark.fault(
+    "a release that exits, is never healthy, lacks a secret, fails its migration, does not build",
+    "the update fails, what served serves on, no request fails",
+)
 def test_a_bad_release_hurts_nobody(stack: Deployed, break_it: Break, times: int, says: list[str]) -> None:
     root, before = stack.checkout.root, stack.backends
     kept = {path: path.read_bytes() for path in (root / "app").rglob("*") if path.is_file()}
@@ -115,6 +119,7 @@ def test_a_bad_release_hurts_nobody(stack: Deployed, break_it: Break, times: int
         stack.set({})
 
 
+@pytest.mark.fault("what bad releases have left", "the next good one removes it; no request fails")
 def test_the_next_good_release_takes_over_and_nothing_is_left_of_the_bad_ones(stack: Deployed) -> None:
     before = stack.backends
     stack.set(environment(NOTHING="new"))

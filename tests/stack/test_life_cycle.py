@@ -22,9 +22,13 @@ from tests.harness.checkout import (
     of_stack,
     swept,
 )
+from tests.harness.documents import ROOT, commands
 from tests.harness.inside import secret
 from tests.harness.load.account import demo_account
 from tests.harness.waiting import until
+
+GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+LOOKING = ("status", "logs", "releases", "drift", "preview")
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +128,19 @@ def test_logs_are_of_the_component_that_is_asked_for(checkout: Checkout, name: s
     said = checkout.expect("logs", name, "backend").out
     assert "Secrets validation completed successfully" in said
     assert "database system is ready" not in said
+
+
+def test_what_the_guides_show_runs_on_it(checkout: Checkout, name: str) -> None:
+    """Those of their commands that only look; what the others do is what other tests are about."""
+    shown = {
+        tuple(name if word == "staging" else word for word in command.words)
+        for guide in GUIDES
+        for command in commands(guide)
+        if command.whole and " ".join(command.words).startswith(LOOKING)
+    }
+    assert {" ".join(words[:size]) for words in shown for size in (1, 2)} >= set(LOOKING)
+    for words in sorted(shown):
+        checkout.expect(*words)
 
 
 @pytest.mark.parametrize("component", ["backend", "redis", "gateway"])

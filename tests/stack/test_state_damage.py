@@ -84,6 +84,9 @@ def empty(state: Path) -> None:
     ("damage", "words"),
     [(cut, "cut off or changed"), (flip, "is not what Pulumi wrote"), (empty, "is empty")],
 )
+@pytest.mark.fault(
+    "the state is cut off, changed by a bit, empty", "told by every command; `state restore` puts a copy back"
+)
 def test_a_damaged_state_is_told_and_put_back(
     stack: Stack, damage: Callable[[Path], None], words: str
 ) -> None:
@@ -113,6 +116,7 @@ def test_a_whole_state_is_not_replaced_by_mistake(stack: Stack) -> None:
     assert stack.state.read_bytes() == before
 
 
+@pytest.mark.fault("the state is lost", "told; `state restore` puts a copy back, and nothing is made anew")
 def test_a_lost_state_is_put_back(stack: Stack) -> None:
     before = sorted(of_stack(stack.engine, stack.name))
     for path in stack.state.parent.glob(f"{stack.name}.*"):
@@ -127,6 +131,7 @@ def test_a_lost_state_is_put_back(stack: Stack) -> None:
     assert sorted(of_stack(stack.engine, stack.name)) == before
 
 
+@pytest.mark.fault("the state goes back to an old copy", "what came after it is found by its labels")
 def test_what_came_after_an_old_copy_is_found_and_cleared(stack: Stack) -> None:
     """A release, and a Postgres with other settings, that the copy does not know."""
     copied = stack.checkout.expect("state", "list", stack.name, "--json").document()["copies"][0]

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tests.harness.checkout import STAGING, Checkout, new_name, swept
+from tests.harness.fault_results import measured
 from tests.harness.load.load import steady_load
 from tests.harness.load.plan import reads
 
@@ -56,6 +57,9 @@ def test_a_good_release_is_watched_and_stays(checkout: Checkout, stack: tuple[st
     assert report["probe"]["failed"] == load.failed == 0
 
 
+@pytest.mark.fault(
+    "a release whose requests fail once it serves", "`up` goes back to the one before by itself"
+)
 def test_a_bad_release_is_rolled_back_by_itself(checkout: Checkout, stack: tuple[str, int]) -> None:
     name, port = stack
     url = f"http://127.0.0.1:{port}"
@@ -71,7 +75,8 @@ def test_a_bad_release_is_rolled_back_by_itself(checkout: Checkout, stack: tuple
     assert f"is back at release {good}, and pinned to it" in run.err
     report = run.document()
     assert report["watch"]["problem"]
-    print(f"taken back {took:.1f} s after the command began", report["watch"], report["rollback"]["probe"])
+    measured(f"taken back {took:.1f} s after the command began")
+    print(report["watch"], report["rollback"]["probe"])
     assert requests.get(f"{url}/api/users/me", timeout=5).status_code == 401
     assert checkout.expect("status", name, "--json").document()["release"] == good
 

@@ -14,16 +14,10 @@ import yaml
 from components.settings import load
 from ops.cli import app
 from ops.suites import suites
+from tests.harness.documents import DOCUMENTS, ROOT
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
-DOCUMENTS = [
-    ROOT / "README.md",
-    ROOT / "CHANGELOG.md",
-    ROOT / "CONTRIBUTING.md",
-    *sorted((ROOT / "docs").glob("*.md")),
-]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -74,6 +74,7 @@ def test_what_is_ignored_has_its_reason_beside_it(ignored: str) -> None:
 BREACHES = {
     "ops/breach.py": ("import components.containers", "free of Pulumi"),
     "ops/reach.py": ("import tests.harness.checkout", "does not reach into tests"),
+    "documentation/breach.py": ("import tests.harness.checkout", "not of its tests"),
     "components/breach.py": ("import ops.engine", "below everything else"),
     "components/backend_breach.py": ("import medianest.server", "imports the backend"),
     "guardian/breach.py": ("import components.labels", "the guardian imports nothing"),
@@ -83,7 +84,7 @@ BREACHES = {
 
 
 def test_an_import_across_the_rooms_is_found(tmp_path: Path) -> None:
-    for room in ("components", "ops", "guardian", "benchmarks", "tests", "app/medianest"):
+    for room in ("components", "ops", "guardian", "benchmarks", "documentation", "tests", "app/medianest"):
         shutil.copytree(
             ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__", "recorded")
         )
@@ -104,6 +105,12 @@ def test_the_program_imports_of_the_tree_only_components() -> None:
     tree = ast.parse((ROOT / "__main__.py").read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     imported |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
-    rooms = {name.split(".")[0] for name in imported} & {"ops", "tests", "benchmarks", "medianest"}
+    rooms = {name.split(".")[0] for name in imported} & {
+        "ops",
+        "tests",
+        "benchmarks",
+        "documentation",
+        "medianest",
+    }
     assert rooms == set()
     assert any(name.startswith("components.") for name in imported)
