@@ -41,6 +41,7 @@ are those that `backend.secrets` declares. How they are kept and rotated: [secre
 SECRETS_TOLD = {
     "alert_webhook_url": "Where Alertmanager and the guardian tell the team.",
     "backup_key": "Encrypts backups. Keep a copy elsewhere.",
+    "dashboard_password": "What people log in to the dashboard with, where it is published.",
     "guardian_token": "By which the guardian is known to backends, and Alertmanager to it.",
     "postgres_monitoring_password": "Of the exporter's account in Postgres.",
     "postgres_password": "Of the backends' accounts in Postgres.",
