@@ -179,8 +179,10 @@ def test_a_pool_that_is_exhausted(running: BackendContainer, beside: Services) -
     with under_load(running, *TOLD) as load, ThreadPoolExecutor(CROWD) as crowd:
         before = exhausted()
         # Nobody can read the users or the media for a while: every connection is soon taken.
-        statement = "BEGIN; LOCK TABLE users, media, pictures; SELECT pg_sleep(6); COMMIT"
-        locking = crowd.submit(beside.postgres.exec_run, ["psql", "-U", "app", "-d", "app", "-qc", statement])
+        # Taken at once or not at all: one who waits for a lock with another in hand may be in a deadlock.
+        statement = "BEGIN; LOCK TABLE users, media, pictures NOWAIT; SELECT pg_sleep(6); COMMIT"
+        until_locked = f"until psql -U app -d app -qc '{statement}' 2>/dev/null; do :; done"
+        locking = crowd.submit(beside.postgres.exec_run, ["timeout", "40", "sh", "-c", until_locked])
         locked = "SELECT 1 / count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
         wait_until(beside.postgres, ["psql", "-U", "app", "-d", "app", "-qc", locked])
         answers = set(crowd.map(ask, range(CROWD * 2)))
