@@ -30,7 +30,7 @@ from components import labels
 from components.engine_exec import feed
 from components.hardening.kinds import LOADER, kind_of
 from components.hardening.rule import Observed
-from components.settings import LimitSettings, StackSettings
+from components.settings import SECRETS_DIRECTORY, LimitSettings, StackSettings
 from ops.preflight.facts import is_local
 
 # What watches a stack, where it is watched: component and the user that runs it.
@@ -192,15 +192,25 @@ class Running:
             with tarfile.open(fileobj=exported) as archive:
                 return [entry.name for entry in archive if entry.isfile() and entry.mode & 0o6000]
 
-    def directory(self, path: str) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
-        """The files below a directory, through the engine's API: no process in the container."""
-        stream, _ = self.container.get_archive(path)
+    @cached_property
+    def secret_files(self) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
+        """Its secrets, through the engine's API: no process in the container."""
+        if not any(mount["Destination"] == SECRETS_DIRECTORY for mount in self.inspected["Mounts"]):
+            return {}
+        stream, _ = self.container.get_archive(SECRETS_DIRECTORY)
         with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
             return {
                 entry.name.split("/", 1)[1]: (entry, content.read())
                 for entry in archive.getmembers()
                 if entry.isfile() and (content := archive.extractfile(entry))
             }
+
+    def look(self) -> None:
+        """Look at all that the checks ask of a container that runs; it is kept. One may end meanwhile."""
+        if self.inspected["State"]["Running"]:
+            with suppress(NotFound):
+                for _ in (self.inside, self.processes, self.secret_files):
+                    pass
 
 
 @dataclass(frozen=True)
@@ -224,7 +234,11 @@ class DeployedStack:
         listed = self.engine.containers.list(
             all=True, ignore_removed=True, filters={"label": self.label_filter}
         )
-        return [Running(str(item.labels[labels.COMPONENT]), item) for item in listed]
+        found = [Running(str(item.labels[labels.COMPONENT]), item) for item in listed]
+        # Nearly all of it is waiting for the engine.
+        with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+            list(pool.map(Running.look, found))
+        return found
 
     @cached_property
     def loaders(self) -> list[Container]:
@@ -235,15 +249,11 @@ class DeployedStack:
     def observed(self) -> dict[str, Observed]:
         """What the rules of hardening look at, by container. One that ends meanwhile is left out."""
         security = self.engine.info().get("SecurityOptions") or ()
-
-        def observe(item: Running) -> tuple[str, Observed] | None:
+        found = {}
+        for item in self.everything:
             with suppress(NotFound):
-                return item.name, item.observed(security)
-            return None
-
-        # Nearly all of it is waiting for the engine.
-        with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
-            return dict(filter(None, pool.map(observe, self.everything)))
+                found[item.name] = item.observed(security)
+        return found
 
     @property
     def label_filter(self) -> list[str]:
@@ -276,20 +286,25 @@ class DeployedStack:
         return {
             f"{running.component}:{name}": content.decode()
             for running in self.containers
-            if any(mount["Destination"] == "/run/secrets" for mount in running.inspected["Mounts"])
-            for name, (_, content) in running.directory("/run/secrets").items()
+            for name, (_, content) in running.secret_files.items()
         }
 
 
+# Checks of several folders share one look at the stack, though each folder brings the fixture along.
+LOOKED_AT = pytest.StashKey[DeployedStack]()
+
+
 @pytest.fixture(scope="session")
-def stack() -> Iterator[DeployedStack]:
+def stack(request: pytest.FixtureRequest) -> DeployedStack:
     path = os.environ.get("MEDIANEST_STACK_FACTS")
     if not path:
         pytest.fail("these checks look at a deployed stack: run them with `./medianest verify STACK`")
-    with open(path) as file:
-        facts = json.load(file)
-    engine = docker.from_env()
-    yield DeployedStack(
-        facts["stack"], facts["outputs"], StackSettings.model_validate(facts["settings"]), engine
-    )
-    engine.close()
+    config = request.config
+    if LOOKED_AT not in config.stash:
+        with open(path) as file:
+            facts = json.load(file)
+        engine = docker.from_env()
+        config.add_cleanup(engine.close)
+        settings = StackSettings.model_validate(facts["settings"])
+        config.stash[LOOKED_AT] = DeployedStack(facts["stack"], facts["outputs"], settings, engine)
+    return config.stash[LOOKED_AT]

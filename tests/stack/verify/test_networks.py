@@ -89,7 +89,7 @@ def test_the_watch_has_a_network_of_its_own(stack: DeployedStack) -> None:
 
 def _files_of(stack: DeployedStack) -> set[str]:
     (alertmanager,) = stack.of("alertmanager")
-    return set(alertmanager.directory("/run/secrets"))
+    return set(alertmanager.secret_files)
 
 
 def test_the_gateway_cannot_reach_the_data(stack: DeployedStack) -> None:
@@ -99,10 +99,10 @@ def test_the_gateway_cannot_reach_the_data(stack: DeployedStack) -> None:
     public = stack.outputs["networks"]["public"]
     assert list(gateway.inspected["NetworkSettings"]["Networks"]) == [public]
     backend = stack.of("backend")[0].inspected["NetworkSettings"]["Networks"][public]
-    # What can be reached is, in the same shell, and what cannot has a second more.
+    # What can be reached is, in the same shell, and what cannot has half a second more.
     script = (
         f"(exec 3<>/dev/tcp/{backend['IPAddress']}/{stack.settings.backend.port}) && echo the backend;"
-        f" (exec 3<>/dev/tcp/{network['IPAddress']}/5432 && echo the data) & sleep 1; kill $!"
+        f" (exec 3<>/dev/tcp/{network['IPAddress']}/5432 && echo the data) & sleep 0.5; kill $!"
     )
     reached = gateway.shell.run("bash -c %s 2>/dev/null", script).stdout.splitlines()
     assert reached == ["the backend"]

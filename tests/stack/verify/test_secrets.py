@@ -39,7 +39,7 @@ def test_secret_files_belong_to_their_reader_alone(stack: DeployedStack) -> None
     for running in stack.containers:
         if running.component in WITHOUT:
             continue
-        for name, (entry, _) in running.directory("/run/secrets").items():
+        for name, (entry, _) in running.secret_files.items():
             assert entry.uid == owners[running.component], (running.name, name)
             assert entry.mode & 0o777 == 0o400, (running.name, name)
 
