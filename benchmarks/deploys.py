@@ -32,6 +32,7 @@ from rich.table import Table
 from components import labels
 from ops.output import FILE_WIDTH
 from tests.harness.checkout import STAGING, Checkout, Run, new_name, swept
+from tests.harness.engine_events import events_from_now
 from tests.harness.load.account import Account, demo_account
 from tests.harness.processes import kill_with_all_that_it_started
 
@@ -172,7 +173,7 @@ class Bench:
         """Of the backends, from now on and no longer than a deploy takes."""
         marks = [f"{labels.STACK}={self.name}", f"{labels.COMPONENT}=backend"]
         wanted = {"type": "container", "label": marks, "event": list(actions)}
-        return self.engine.api.events(decode=True, filters=wanted, until=int(time.time() + DEPLOY_SECONDS))
+        return events_from_now(self.engine, wanted, DEPLOY_SECONDS)
 
     @contextmanager
     def switch(self) -> Iterator[list[float]]:

@@ -62,7 +62,7 @@ def carry_out(
     or nothing. Returns the update, and the report on it.
     """
     from ops import deploy_verdict, pin, unchanged
-    from ops.deploy_report import measure, started_in
+    from ops.deploy_report import measuring, started_in
     from ops.plan.consent import require
     from ops.releases import records
     from ops.releases.prune import prune_after_update
@@ -93,21 +93,21 @@ def carry_out(
     if update.changed:
         report["start_to_healthy_seconds"] = started_in(session, update)
     deploy_verdict.refuse_restart_loops(done, output.progress)
-    if update.changed or unchanged.not_verified(done.inputs) if verify is None else verify:
-        deploy_verdict.verify(done, output, phases)
-    elif update.changed:
-        records.remember_deployed(session, stack, output.progress, done.build_seconds)
-    if watch and done.took_over and settings.deploy.watch.seconds:
-        with phases.measure("watch"):
-            problem = deploy_verdict.watch(done, began, switched, output.progress)
-        if problem:
-            go_back_from(stack, str(update.outputs["release"]), problem, output, phases, report)
-    unchanged.remember(session, stack, done.inputs)
-    if update.changed:
-        report["pruned"] = prune_after_update(session, stack, settings, output.progress).as_json()
     # What nobody reads is not measured: an unchanged `up` is to be quick.
-    if output.as_json or update.changed:
-        report.update(measure(session, stack, update))
+    with measuring(session, stack, update, wanted=output.as_json or update.changed) as measured:
+        if update.changed or unchanged.not_verified(done.inputs) if verify is None else verify:
+            deploy_verdict.verify(done, output, phases)
+        elif update.changed:
+            records.remember_deployed(session, stack, output.progress, done.build_seconds)
+        if watch and done.took_over and settings.deploy.watch.seconds:
+            with phases.measure("watch"):
+                problem = deploy_verdict.watch(done, began, switched, output.progress)
+            if problem:
+                go_back_from(stack, str(update.outputs["release"]), problem, output, phases, report)
+        unchanged.remember(session, stack, done.inputs)
+        if update.changed:
+            report["pruned"] = prune_after_update(session, stack, settings, output.progress).as_json()
+        report.update(measured())
     return update, report
 
 

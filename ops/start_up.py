@@ -157,7 +157,9 @@ class StartUpWatch:
             check = self._api.inspect_container(identifier)["Config"].get("Healthcheck") or {}
         except NotFound:
             return
-        timer = threading.Timer(check.get("StartPeriod", 0) / 1e9, self._time_is_up, [identifier])
+        if not check.get("StartPeriod"):
+            return
+        timer = threading.Timer(check["StartPeriod"] / 1e9, self._time_is_up, [identifier])
         timer.daemon = True
         timer.start()
         self._timers.append(timer)

@@ -24,6 +24,7 @@ from ops.child import session_members
 from ops.lock import Lock, is_pulumi, read_locks
 from tests.harness.checkout import STAGING, Checkout, new_name, of_stack, swept
 from tests.harness.disk import fill, small_disk
+from tests.harness.engine_events import events_from_now
 from tests.harness.fault_results import measured
 from tests.harness.processes import arguments, kill_with_all_that_it_started, tree, with_command_line
 from tests.harness.waiting import until
@@ -57,7 +58,7 @@ class Deployed:
     def events(self) -> Any:
         """From now on, and no longer than a deploy takes on a machine that is busy."""
         wanted = {"label": f"{labels.STACK}={self.name}", "event": ACTIONS}
-        return self.engine.api.events(decode=True, filters=wanted, until=int(time.time() + DEPLOY_SECONDS))
+        return events_from_now(self.engine, wanted, DEPLOY_SECONDS)
 
     @property
     def locks(self) -> list[Lock]:
