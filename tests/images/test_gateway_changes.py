@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from docker.models.containers import Container
 
-from components.gateway_configuration import gateway_configuration
+from components.gateway_configuration import gateway_configuration, server_slots
 from tests.harness.load.load import Load, steady_load
 from tests.harness.load.plan import Kind, reads
 from tests.harness.volume_files import File
@@ -61,6 +61,57 @@ def test_a_changed_configuration_is_taken_over_without_a_dropped_request(gateway
     assert load.failed == 0, load.failures
     assert load.sent > 100
     assert gateway.request(method="POST", body=body).status == 200
+
+
+def test_a_server_of_a_high_number_keeps_its_place_where_there_is_room_for_fewer(
+    engine: Engine, gateway_image: str
+) -> None:
+    gateway = start_gateway(engine, gateway_image)
+    former = [gateway.stub() for _ in range(4)]
+    gateway.wait_for_servers(4)
+    gateway.stub()
+    gateway.wait_for_servers(5)
+    for stub in former:
+        stub.remove(force=True, v=True)
+    until(lambda: gateway.named_servers() == 1, "those that are gone are forgotten")
+    fewer = BACKEND.model_copy(update={"replicas": 1})
+    assert server_slots(fewer.replicas) < 5
+    with loading(gateway, *READS, JOBS) as load:
+        for number in (1, 2):
+            gateway.configure(gateway_configuration(SETTINGS, fewer) + f"# change {number}\n")
+            until(partial(reloaded, gateway, number), f"reload {number}")
+            time.sleep(1)
+    assert load.failed == 0, load.failures
+
+
+def test_who_warms_up_during_a_reload_gets_no_request(engine: Engine, gateway_image: str) -> None:
+    gateway = start_gateway(engine, gateway_image)
+    gateway.stub()
+    gateway.wait_for_servers(1)
+    gateway.stub(listens_after=4)
+    until(lambda: gateway.named_servers() == 2, "the address of the second")
+    with loading(gateway, *READS, JOBS) as load:
+        gateway.configure(gateway_configuration(SETTINGS, BACKEND) + "# change\n")
+        until(partial(reloaded, gateway, 1), "reload")
+        gateway.wait_for_servers(2)
+    assert load.failed == 0, load.failures
+    assert "L4 unsuccessful connection" not in logs(gateway.container)
+
+
+def test_a_reload_that_knows_nothing_of_its_servers_says_so(engine: Engine, gateway_image: str) -> None:
+    gateway = start_gateway(engine, gateway_image)
+    gateway.stub()
+    gateway.wait_for_servers(1)
+    # Nobody can be asked for the state any more after this one.
+    text = gateway_configuration(SETTINGS, BACKEND)
+    silent = "\n".join(line for line in text.splitlines() if "stats socket" not in line)
+    assert silent != text
+    gateway.configure(silent + "\n")
+    until(partial(reloaded, gateway, 1), "reload")
+    gateway.configure(text)
+    until(partial(reloaded, gateway, 2), "reload of one that has it again")
+    assert "does not tell the state of its servers" in logs(gateway.container)
+    gateway.wait_for_servers(1)
 
 
 @pytest.mark.fault("a configuration that is not valid", "refused; the one before serves on")

@@ -6,6 +6,7 @@ Roll-backs, rotations and bad releases are put under the same load where they ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,15 @@ class Deployed:
         lines = gateway.logs().decode(errors="replace").splitlines()
         return [line for line in lines if '"status":5' in line or not line.startswith("{")]
 
+    @contextmanager
+    def losing_nothing(self, title: str) -> Iterator[None]:
+        """A load of which nothing is lost; if something is, what the gateway says is in the output."""
+        try:
+            with self.user.losing_nothing(title):
+                yield
+        finally:
+            print("\n".join(self.failed_at_the_gateway()[-40:]))
+
     @property
     def replicas(self) -> int:
         return len(containers_of(self.engine, self.name, "backend"))
@@ -70,7 +80,7 @@ def stack(engine: docker.DockerClient, checkout: Checkout) -> Iterator[Deployed]
 
 def test_five_releases_in_a_row(stack: Deployed) -> None:
     releases = set()
-    with stack.user.losing_nothing("five releases in a row, one replica"):
+    with stack.losing_nothing("five releases in a row, one replica"):
         with (stack.checkout.root / "app" / "medianest" / "__init__.py").open("a") as module:
             module.write("\n# another release\n")
         for change in (
@@ -86,14 +96,14 @@ def test_five_releases_in_a_row(stack: Deployed) -> None:
 
 @pytest.mark.parametrize("replicas", [3, 1])
 def test_another_number_of_replicas(stack: Deployed, replicas: int) -> None:
-    with stack.user.losing_nothing(f"{stack.replicas} replicas become {replicas}"):
+    with stack.losing_nothing(f"{stack.replicas} replicas become {replicas}"):
         stack.up({"replicas": replicas})
     assert stack.replicas == replicas
 
 
 def test_another_setting_of_the_gateway(stack: Deployed) -> None:
     gateways = [container.id for container in containers_of(stack.engine, stack.name, "gateway")]
-    with stack.user.losing_nothing("a changed configuration of the gateway, taken over twice"):
+    with stack.losing_nothing("a changed configuration of the gateway, taken over twice"):
         for limit in (10, 20):
             stack.up({}, {"body_limit_mb": limit})
     assert [container.id for container in containers_of(stack.engine, stack.name, "gateway")] == gateways
