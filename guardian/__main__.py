@@ -40,19 +40,13 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             socket = environment.get("ENGINE_SOCKET", "/var/run/docker.sock")
             return asyncio.run(until_told(server.serve(socket, Ownership(stack, owner))))
         case ["report", kind]:
-            from guardian.reports import request
+            from guardian.ask import ask
 
-            return request.ask(kind, environment)
+            return ask("POST", f"/reports/{kind}", environment)
         case ["document"]:
-            from guardian import settings
-            from guardian.dashboard.ask import ask
+            from guardian.ask import ask
 
-            try:
-                print(ask(settings.read(environment)))
-            except (settings.SettingsError, OSError) as error:
-                print(f"the guardian does not tell: {error}", file=sys.stderr)
-                return 1
-            return 0
+            return ask("GET", "/document", environment)
     print("usage: python3 -m guardian {guard,engine-proxy,report KIND,document}", file=sys.stderr)
     return 2
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.errors import ExitCode, OperationError
+from ops.output import Output
 
 # What a run by the clock must know of the user's own surroundings. None of them is a secret.
 VARIABLES = (
@@ -112,6 +113,18 @@ def units_directory(environ: Mapping[str, str], home: Path, *, root: bool) -> tu
         return Path("/etc/systemd/system"), ["systemctl"]
     base = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     return base / "systemd" / "user", ["systemctl", "--user"]
+
+
+def offer(timer: Timer, environ: Mapping[str, str], output: Output, *, start: bool, done: str) -> None:
+    """Show the timer, or `start` it and say that what it is for is `done`. Raises OperationError."""
+    directory = install(timer, environ) if start else None
+    output.document({"files": timer.files, "cron": timer.cron, "installed": str(directory or "") or None})
+    if output.as_json:
+        return
+    if directory:
+        output.show(f"[bold green]{done}:[/] {timer.name}.timer in {directory}")
+    else:
+        print(timer.as_text())
 
 
 def install(timer: Timer, environ: Mapping[str, str]) -> Path:

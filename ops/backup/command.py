@@ -295,13 +295,5 @@ def schedule(
             ExitCode.USAGE,
         )
     made = make_schedule(stack, session.project.root, moment, os.environ)
-    directory = timer.install(made, os.environ) if install else None
-    output.document({"files": made.files, "cron": made.cron, "installed": str(directory or "") or None})
-    if as_json:
-        return
-    if directory:
-        output.show(
-            f"[bold green]Stack {stack} is backed up daily at {moment}:[/] {made.name}.timer in {directory}"
-        )
-        return
-    print(made.as_text())
+    done = f"Stack {stack} is backed up daily at {moment}"
+    timer.offer(made, os.environ, output, start=install, done=done)

@@ -66,11 +66,4 @@ def schedule(
         project_root(),
         os.environ,
     )
-    directory = timer.install(made, os.environ) if install else None
-    output.document({"files": made.files, "cron": made.cron, "installed": str(directory or "") or None})
-    if as_json:
-        return
-    if directory:
-        output.show(f"[bold green]The reaper runs every ten minutes:[/] {made.name}.timer in {directory}")
-    else:
-        print(made.as_text())
+    timer.offer(made, os.environ, output, start=install, done="The reaper runs every ten minutes")

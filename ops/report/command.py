@@ -121,14 +121,7 @@ def schedule(
 
     output = Output(as_json)
     made = make_schedule(kind, stack)
-    directory = timer.install(made, os.environ) if install else None
-    output.document({"files": made.files, "cron": made.cron, "installed": str(directory or "") or None})
-    if as_json:
-        return
-    if directory:
-        output.show(f"[bold green]The report is made by the clock:[/] {made.name}.timer in {directory}")
-    else:
-        print(made.as_text())
+    timer.offer(made, os.environ, output, start=install, done="The report is made by the clock")
 
 
 # As the guardian has it: when, in systemd's words and in cron's.

@@ -27,11 +27,11 @@ from docker.models.containers import Container
 from testinfra.host import Host
 
 from components import labels
-from components.engine_exec import feed
 from components.hardening.kinds import LOADER, kind_of
 from components.hardening.rule import Observed
 from components.settings import SECRETS_DIRECTORY, LimitSettings, StackSettings
 from ops.preflight.facts import is_local
+from tests.harness.inside import run
 
 # What watches a stack, where it is watched: component and the user that runs it.
 WATCHING = {
@@ -112,15 +112,14 @@ class Running:
     @cached_property
     def inside(self) -> Inside | None:
         """What one look inside tells, as the container's own user. None where its image lacks the tools."""
-        assert self.container.client
         try:
-            done = feed(self.container.client.api, self.name, ["sh", "-c", LOOK_INSIDE], ())
+            code, said = run(self.container, "sh", "-c", LOOK_INSIDE)
         except APIError:
             return None
         # 126 and 127: the engine found no shell to run. 3: the shell found no `find`.
-        if done.code != 0:
+        if code != 0:
             return None
-        user, wrote, *files = done.said.splitlines()
+        user, wrote, *files = said.splitlines()
         return Inside(user, wrote == "wrote", files)
 
     @cached_property
@@ -209,8 +208,7 @@ class Running:
         """Look at all that the checks ask of a container that runs; it is kept. One may end meanwhile."""
         if self.inspected["State"]["Running"]:
             with suppress(NotFound):
-                for _ in (self.inside, self.processes, self.secret_files):
-                    pass
+                _ = self.inside, self.processes, self.secret_files
 
 
 @dataclass(frozen=True)

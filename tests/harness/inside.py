@@ -8,6 +8,7 @@ from contextlib import closing
 from docker.models.containers import Container
 
 from components.exec_stream import ExecStream
+from ops.inside import ask
 
 
 def run(container: Container, *command: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
@@ -33,10 +34,6 @@ def secret(container: Container, name: str) -> str:
 
 
 def get(container: Container, port: int, path: str) -> str:
-    """What answers a GET on a port of a container's own loopback, without the headers. It needs bash."""
-    request = (
-        f"exec 3<>/dev/tcp/127.0.0.1/{port};"
-        # The path as an argument: a format would take its `%22` for something else.
-        f" printf 'GET %s HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' '{path}' >&3; cat <&3"
-    )
-    return output_of(container, "bash", "-c", request).partition("\r\n\r\n")[2]
+    """What answers a GET on a port of a container's own loopback."""
+    assert container.client
+    return ask(container.client.api, str(container.id), "127.0.0.1", port, path).text

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from guardian import ask as beside
 from guardian.backends import Backends
 from guardian.container_figures import ContainerFigures
 from guardian.dashboard.source import Source
@@ -29,7 +30,6 @@ from guardian.prometheus import Prometheus
 from guardian.record.entries import Kind, Outcome
 from guardian.record.journal import Journal
 from guardian.record.notebook import Notebook
-from guardian.reports import request
 from guardian.reports.history import History
 from guardian.reports.reporter import Reporter
 from guardian.server import Server
@@ -284,16 +284,18 @@ def test_a_report_is_made_when_somebody_with_the_token_asks(
                     "token_file": str(token),
                 }
                 variables = {"GUARDIAN_SETTINGS": json.dumps(told)}
-                assert await asyncio.to_thread(request.ask, "memory", variables) == 0
+                assert await asyncio.to_thread(beside.ask, "POST", "/reports/memory", variables) == 0
                 assert json.loads(capsys.readouterr().out)["report"] == "memory"
-                assert await asyncio.to_thread(request.ask, "weather", variables) == 1
+                assert await asyncio.to_thread(beside.ask, "POST", "/reports/weather", variables) == 1
                 assert capsys.readouterr().err == "there is no such report\n"
+                assert await asyncio.to_thread(beside.ask, "GET", "/document", variables) == 0
+                assert json.loads(capsys.readouterr().out)["stack"] == settings.stack
 
     asyncio.run(run())
 
 
 def test_a_guardian_that_is_not_there_makes_no_report(capsys: pytest.CaptureFixture[str]) -> None:
     told = {"stack": "s", "owner": "o", "port": 1}
-    assert request.ask("memory", {"GUARDIAN_SETTINGS": json.dumps(told)}) == 1
+    assert beside.ask("POST", "/reports/memory", {"GUARDIAN_SETTINGS": json.dumps(told)}) == 1
     assert capsys.readouterr().err == "the guardian does not answer: ConnectionRefusedError\n"
-    assert request.ask("memory", {}) == 1
+    assert beside.ask("POST", "/reports/memory", {}) == 1

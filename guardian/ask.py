@@ -1,6 +1,6 @@
-"""Has the guardian that runs in this container make a report now: for who may run commands in it.
+"""Asks the guardian that runs in this container, for who may run commands in it.
 
-So that its token stays in its container.
+So that its token stays in its container. It imports little: a command that is asked every second starts soon.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from guardian import settings
 SECONDS = 10.0
 
 
-def ask(kind: str, environment: Mapping[str, str]) -> int:
-    """Print the report. Returns 1, with the reason on standard error, where none was made."""
+def ask(method: str, path: str, environment: Mapping[str, str]) -> int:
+    """Print the answer. Returns 1, with the reason on standard error, where there is none."""
     try:
         own = settings.read(environment)
         with closing(HTTPConnection("127.0.0.1", own.port, timeout=SECONDS)) as connection:
             token = settings.secret(own.token_file)
-            connection.request("POST", f"/reports/{kind}", headers={"Authorization": f"Bearer {token}"})
+            connection.request(method, path, headers={"Authorization": f"Bearer {token}"})
             answer = connection.getresponse()
             text = answer.read().decode()
         if answer.status == 200:
