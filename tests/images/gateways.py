@@ -160,10 +160,14 @@ class RunningGateway:
 
 
 def start_gateway(
-    engine: Engine, image: str, settings: GatewaySettings = SETTINGS, network: Network | None = None
+    engine: Engine,
+    image: str,
+    settings: GatewaySettings = SETTINGS,
+    network: Network | None = None,
+    backend: BackendSettings = BACKEND,
 ) -> RunningGateway:
     network = network or engine.network()
-    configuration = engine.files(image, {"haproxy.cfg": File(gateway_configuration(settings, BACKEND))})
+    configuration = engine.files(image, {"haproxy.cfg": File(gateway_configuration(settings, backend))})
     container = engine.start(
         image,
         volumes={"/etc/haproxy:ro": configuration.name},

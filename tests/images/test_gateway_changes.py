@@ -84,6 +84,31 @@ def test_a_server_of_a_high_number_keeps_its_place_where_there_is_room_for_fewer
     assert load.failed == 0, load.failures
 
 
+def test_fewer_places_are_taken_over_when_enough_servers_have_gone(
+    engine: Engine, gateway_image: str
+) -> None:
+    gateway = start_gateway(engine, gateway_image, backend=BACKEND.model_copy(update={"replicas": 3}))
+    stubs = []
+    for number in range(1, 6):
+        stubs.append(gateway.stub())
+        gateway.wait_for_servers(number)
+    fewer = BACKEND.model_copy(update={"replicas": 1})
+    assert server_slots(fewer.replicas) < len(stubs)
+    with loading(gateway, *READS, JOBS) as load:
+        gateway.configure(gateway_configuration(SETTINGS, fewer))
+        time.sleep(3)
+        assert reloaded(gateway, 0)
+        for stub in stubs[:-1]:
+            # It takes no more connections, and ends what it has begun. One by one: a stub cannot say before
+            # that it is going to, so that a request is tried elsewhere, and finds somebody there.
+            stub.kill("SIGUSR1")
+            time.sleep(1)
+        until(partial(reloaded, gateway, 1), "reload")
+        time.sleep(1)
+    assert load.failed == 0, load.failures
+    assert gateway.request().status == 200
+
+
 def test_who_warms_up_during_a_reload_gets_no_request(engine: Engine, gateway_image: str) -> None:
     gateway = start_gateway(engine, gateway_image)
     gateway.stub()
